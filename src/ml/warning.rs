@@ -1,0 +1,72 @@
+//! Warnings: what the reader of a result must know, each with a stable code.
+
+use serde::{Deserialize, Serialize};
+
+/// How much a warning weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// May bend a result.
+    Warning,
+    /// Refused unless waived.
+    Error,
+}
+
+/// The stable codes. `S..` are the method checks (`docs/checks/`), `R..` are remarks of the runner itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Code {
+    /// Something was fitted on all rows.
+    S03,
+    /// Equal rows in training and test.
+    S04,
+    /// The winner, a threshold or labels were chosen on the test part.
+    S09,
+    /// Rows or columns changed or dropped while loading.
+    S20,
+    /// SMOTE lowered `k_neighbors` for a small class.
+    R01,
+    /// A fit stopped before it converged.
+    R02,
+    /// A metric is undefined and was set to 0 or left empty.
+    R03,
+    /// Categories at prediction that training has not seen.
+    R04,
+    /// A class occurs only outside the training part.
+    R05,
+}
+
+/// One warning of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Stable code.
+    pub code: Code,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What happened, in one sentence fragment with the figures.
+    pub message: String,
+    /// Where: a place in the experiment (`clean.0`, `models.mlp`), if there is one.
+    pub place: Option<String>,
+}
+
+impl Warning {
+    /// A warning of severity [`Severity::Warning`] without a place.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Warning, message: message.into(), place: None }
+    }
+
+    /// The same at a place.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// The same as [`Severity::Info`].
+    #[must_use]
+    pub fn info(mut self) -> Self {
+        self.severity = Severity::Info;
+        self
+    }
+}
