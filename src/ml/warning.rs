@@ -14,27 +14,52 @@ pub enum Severity {
     Error,
 }
 
-/// The stable codes. `S..` are the method checks (`docs/checks/`), `R..` are remarks of the runner itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Code {
-    /// Something was fitted on all rows.
+macro_rules! codes {
+    ($( $(#[doc = $doc:literal])+ $code:ident, )*) => {
+        /// The stable codes. `S..` are the method checks, `R..` are remarks of the runner itself.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Code { $( $(#[doc = $doc])+ $code, )* }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Self] = &[ $( Self::$code, )* ];
+
+            /// The code as text.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $( Self::$code => stringify!($code), )* }
+            }
+
+            /// What it stands for.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $( Self::$code => concat!($($doc),+).trim_ascii(), )* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Something was fitted on, or chosen by, all rows, test rows included.
     S03,
     /// Equal rows in training and test.
     S04,
     /// The winner, a threshold or labels were chosen on the test part.
     S09,
-    /// Rows or columns changed or dropped while loading.
+    /// Rows, columns or values were changed or dropped while loading.
     S20,
     /// SMOTE lowered `k_neighbors` for a small class.
     R01,
     /// A fit stopped before it converged.
     R02,
-    /// A metric is undefined and was set to 0 or left empty.
+    /// A metric is undefined: it was set to 0 in an average, or left empty.
     R03,
     /// Categories at prediction that training has not seen.
     R04,
     /// A class occurs only outside the training part.
     R05,
+    /// A group names a class that no row has.
+    R06,
 }
 
 /// One warning of a run.

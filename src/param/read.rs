@@ -356,8 +356,7 @@ impl Reader {
                 let (word, inner) = map.iter().next()?;
                 let variant = self.variant(choice, word, true)?;
                 let shape = Shape::Record(variant.record.clone());
-                let read =
-                    self.inside(PathStep::Key(word.clone()), |r| r.record(&shape, &variant.record, inner))?;
+                let read = self.inside(PathStep::Key(word.clone()), |r| r.record(&shape, &variant.record, inner))?;
                 (variant.name, read)
             }
             Json::Object(map) => {
@@ -393,8 +392,7 @@ impl Reader {
                 let (kind, rest) = match inner {
                     Json::Object(fields) => match fields.get("kind") {
                         Some(Json::String(kind)) => {
-                            let variant =
-                                r.inside(PathStep::Key("kind".into()), |r| r.variant(choice, kind, false))?;
+                            let variant = r.inside(PathStep::Key("kind".into()), |r| r.variant(choice, kind, false))?;
                             let mut rest = fields.clone();
                             rest.shift_remove("kind");
                             (variant, Json::Object(rest))

@@ -1,0 +1,36 @@
+# List the recipes.
+_default:
+    @just --list
+
+# Format, lint and documentation, without running tests.
+check:
+    scripts/test fmt clippy doc
+
+# Everything that must be green, from a clean clone on: tools, lints, tests, docs, goldens, licences.
+test:
+    scripts/test
+
+# Run the experiment that needs no download.
+demo:
+    cargo run --release -- run experiments/baseline.yaml
+
+# Measure the kernels.
+bench:
+    cargo bench
+
+# Show the latest run: its models, its metrics and the path of its folder.
+report:
+    @cargo run --release --quiet -- show latest
+
+# Write tests/golden/*.json anew with the pinned scikit-learn (needs RUNNER_DATA_DIR, see docs/data.md).
+golden:
+    scripts/test packages venv
+    RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" target/venv/bin/python scripts/golden.py
+
+# The long tests, left out of `test`.
+soak:
+    cargo test --release -- --ignored
+
+# Licences, advisories and sources of the dependencies (first: cargo install cargo-deny --locked, some minutes).
+deny:
+    cargo deny check licenses advisories bans sources

@@ -1,0 +1,154 @@
+//! The command line: argv to one of the commands, and the only place that prints and exits.
+
+mod check;
+mod failure;
+mod ls;
+mod out;
+mod run;
+mod show;
+mod terminal;
+mod view;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::spec::Overrides;
+
+use out::Out;
+
+/// Experiments on network-traffic tables: one YAML file in, judged models, CSVs and a record out.
+#[derive(Debug, Parser)]
+#[command(name = "runner", version, arg_required_else_help = true, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    place: Folders,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where things lie.
+#[derive(Clone, Debug, Args)]
+struct Folders {
+    /// Folder of the runs
+    #[arg(long, global = true, value_name = "DIR", env = "RUNNER_RUNS", default_value = "runs")]
+    runs: PathBuf,
+    /// Store of step results; by default `.store` in the folder of the runs
+    #[arg(long, global = true, value_name = "DIR", env = "RUNNER_STORE")]
+    store: Option<PathBuf>,
+    /// Folder where relative data paths are looked up, after that of the YAML file
+    #[arg(long, global = true, value_name = "DIR", env = "RUNNER_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// An experiment's file and what is laid over it.
+#[derive(Clone, Debug, Args)]
+struct FileArgs {
+    /// Experiment, a YAML file
+    file: PathBuf,
+    /// Changes a value: `models.mlp.alpha=0.01`, `prepare.select.top=20`, `models.mlp=null`
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+}
+
+impl FileArgs {
+    fn overrides(&self) -> Overrides {
+        let text = |s: OsString| s.into_string().ok();
+        Overrides {
+            environment: std::env::vars_os().filter_map(|(k, v)| Some((text(k)?, text(v)?))).collect(),
+            set: self.set.clone(),
+        }
+    }
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs an experiment
+    Run(run::RunArgs),
+    /// Checks an experiment without running it
+    Check {
+        #[command(flatten)]
+        file: FileArgs,
+        /// How to print the verdict
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Prints an experiment as resolved: parents and overrides merged, every default filled in
+    Config {
+        #[command(flatten)]
+        file: FileArgs,
+        /// How to print it: YAML, or JSON
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Prints the JSON Schema of experiment files
+    Schema,
+    /// Explains a parameter, such as `models.random_forest.max_features`
+    Explain {
+        /// Dotted path; without it, the whole file
+        #[arg(default_value = "")]
+        path: String,
+    },
+    /// Lists the runs
+    Ls {
+        /// How to print the list
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Shows a run: models and metrics, warnings, timings
+    Show {
+        /// Run id, a unique beginning of one, or `latest`
+        #[arg(default_value = "latest")]
+        run: String,
+        /// How to print it: text, or the whole record as JSON
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+}
+
+/// Runs the command that `argv` asks for.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(argv) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; the rest is the user's to mend.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let mut out = Out::new();
+    let place = cli.place;
+    let (result, output) = match cli.command {
+        Command::Run(args) => {
+            let output = args.output;
+            (run::run(&args, &place, &mut out), output)
+        }
+        Command::Check { file, output } => (check::check(&file, output, &mut out), output),
+        Command::Config { file, output } => (check::config(&file, output, &mut out), output),
+        Command::Schema => (check::schema(&mut out), Output::Text),
+        Command::Explain { path } => (check::explain(&path, &mut out), Output::Text),
+        Command::Ls { output } => (ls::ls(&place, output, &mut out), output),
+        Command::Show { run, output } => (show::show(&place, &run, output, &mut out), output),
+    };
+    let code = match result {
+        Ok(code) => code,
+        Err(failure) if failure.is_broken_pipe() => 0,
+        Err(failure) => {
+            let code = failure.exit_code();
+            if failure.print(output, &mut out).is_err() { 0 } else { code }
+        }
+    };
+    ExitCode::from(code)
+}

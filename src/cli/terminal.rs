@@ -1,0 +1,100 @@
+//! Progress on standard error: a live line per running step on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::out::Out;
+use crate::record::{Event, How};
+
+#[derive(Debug)]
+enum Mode {
+    Silent,
+    Plain,
+    Live(MultiProgress, BTreeMap<String, ProgressBar>),
+}
+
+/// Shows events as they happen.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    mode: Mode,
+    notes: Out,
+    stored: usize,
+}
+
+impl Terminal {
+    pub(super) fn new(out: &Out, silent: bool) -> Self {
+        let mode = if silent {
+            Mode::Silent
+        } else if out.notes_are_seen() {
+            Mode::Live(MultiProgress::new(), BTreeMap::new())
+        } else {
+            Mode::Plain
+        };
+        Self { mode, notes: Out::new(), stored: 0 }
+    }
+
+    pub(super) fn show(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { run, .. } => self.say(&format!("run {run}")),
+            Event::StepStarted { step } => {
+                if let Mode::Live(all, bars) = &mut self.mode {
+                    let style =
+                        ProgressStyle::with_template("  {spinner} {prefix:<32} {bar:24} {percent:>3}%  {elapsed}");
+                    let bar = all.add(ProgressBar::new(1000));
+                    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                    bar.set_prefix(step.clone());
+                    bar.enable_steady_tick(Duration::from_millis(120));
+                    bars.insert(step.clone(), bar);
+                }
+            }
+            Event::StepProgress { step, thousandths } => {
+                if let Mode::Live(_, bars) = &self.mode {
+                    if let Some(bar) = bars.get(step) {
+                        bar.set_position(u64::from(*thousandths));
+                    }
+                }
+            }
+            Event::StepFinished { step, how: How::Computed, seconds, .. } => {
+                self.clear(step);
+                self.say(&format!("  done    {step:<32} {seconds:>7.2} s"));
+            }
+            Event::StepFinished { how: How::Stored, .. } => self.stored += 1,
+            Event::StepFailed { step, .. } => {
+                self.clear(step);
+                self.say(&format!("  failed  {step}"));
+            }
+            Event::StepSkipped { step, because } => self.say(&format!("  skipped {step:<32} because {because} failed")),
+            Event::Interrupted => self.say("interrupted: what is finished is kept"),
+            _ => {}
+        }
+    }
+
+    fn clear(&mut self, step: &str) {
+        if let Mode::Live(_, bars) = &mut self.mode {
+            if let Some(bar) = bars.remove(step) {
+                bar.finish_and_clear();
+            }
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        match &self.mode {
+            Mode::Silent => {}
+            Mode::Plain => self.notes.note(&format!("{line}\n")),
+            Mode::Live(all, _) => drop(all.println(line)),
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        if self.stored > 0 {
+            let many = if self.stored == 1 { "1 step was" } else { &format!("{} steps were", self.stored) };
+            self.say(&format!("  {many} in the store already"));
+        }
+        if let Mode::Live(all, bars) = &mut self.mode {
+            bars.clear();
+            let _ = all.clear();
+        }
+    }
+}

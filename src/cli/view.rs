@@ -1,0 +1,160 @@
+//! Records as text: the table of models and metrics, warnings, timings; the list of runs.
+
+use std::path::Path;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+use crate::ml::Severity;
+use crate::ml::metrics::{Judgement, Metric};
+use crate::record::{RunRecord, RunStatus, StepState};
+use crate::spec::Waiver;
+
+/// The metrics that fit on a line where the experiment does not name its own.
+const HEADLINE: [Metric; 7] = [
+    Metric::Accuracy,
+    Metric::F1Macro,
+    Metric::F1Weighted,
+    Metric::RocAucOvr,
+    Metric::GroupAccuracy,
+    Metric::GroupF1,
+    Metric::Silhouette,
+];
+
+fn table(header: Vec<String>) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header);
+    table
+}
+
+/// Everything after the first column to the right, without blanks at the ends of lines.
+fn render(mut table: Table) -> String {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn wanted(record: &RunRecord) -> Vec<Metric> {
+    record
+        .experiment
+        .pointer("/evaluate/metrics")
+        .and_then(|m| serde_json::from_value::<Vec<Metric>>(m.clone()).ok())
+        .unwrap_or_else(|| HEADLINE.to_vec())
+}
+
+fn models(record: &RunRecord, part: &str, pick: impl Fn(usize) -> Option<Judgement>) -> String {
+    let judged: Vec<(usize, Judgement)> = (0..record.models.len()).filter_map(|i| Some((i, pick(i)?))).collect();
+    if judged.is_empty() {
+        return String::new();
+    }
+    let metrics: Vec<Metric> =
+        wanted(record).into_iter().filter(|m| judged.iter().any(|(_, j)| j.values.contains_key(m))).collect();
+    let mut header = vec![format!("  {part}, {} rows", judged[0].1.rows)];
+    header.extend(metrics.iter().map(|m| m.word().to_owned()));
+    let mut table = table(header);
+    for (i, judgement) in &judged {
+        let name = &record.models[*i].name;
+        let won = record.winner.as_ref().is_some_and(|w| &w.model == name);
+        let mut row = vec![format!("{} {name}", if won { "*" } else { " " })];
+        row.extend(metrics.iter().map(|m| match judgement.get(*m) {
+            Some(value) if value.abs() >= 1000.0 => format!("{value:.1}"),
+            Some(value) => format!("{value:.4}"),
+            None if judgement.values.contains_key(m) => "undefined".into(),
+            None => "-".into(),
+        }));
+        table.add_row(row);
+    }
+    render(table)
+}
+
+/// A run for people.
+pub(super) fn summary(record: &RunRecord, allow: &[Waiver], folder: &Path, _wide: bool) -> String {
+    let mut out = String::new();
+    let title = match record.status {
+        RunStatus::Finished => String::new(),
+        RunStatus::Failed => " (failed)".into(),
+        RunStatus::Interrupted => " (interrupted)".into(),
+        RunStatus::Running => " (not finished)".into(),
+    };
+    out.push_str(&format!("\n{}{title}\n", record.name));
+    if !record.description.is_empty() {
+        out.push_str(&format!("{}\n", record.description));
+    }
+    out.push('\n');
+    let validation = models(record, "validation", |i| record.models[i].validation.clone());
+    if !validation.is_empty() {
+        out.push_str(&validation);
+        out.push('\n');
+    }
+    out.push_str(&models(record, "test", |i| record.models[i].test.clone()));
+    if let Some(winner) = &record.winner {
+        out.push_str(&format!(
+            "\n* winner by {} on {}: {} ({:.4})\n",
+            winner.metric.word(),
+            winner.part,
+            winner.model,
+            winner.value
+        ));
+    }
+    let warnings: Vec<_> = record.all_warnings().collect();
+    if !warnings.is_empty() {
+        out.push_str("\nwarnings\n");
+        for warning in warnings {
+            let place = warning.place.as_ref().map(|p| format!("{p}: ")).unwrap_or_default();
+            let mark = match warning.severity {
+                Severity::Info => " (info)",
+                Severity::Warning => "",
+                Severity::Error => " (error)",
+            };
+            out.push_str(&format!("  {}{mark} {place}{}\n", warning.code.word(), warning.message));
+            if let Some(waiver) = allow.iter().find(|w| w.check == warning.code.word()) {
+                out.push_str(&format!("      allowed: {}\n", waiver.reason));
+            }
+        }
+    }
+    for step in &record.steps {
+        match &step.state {
+            StepState::Failed(problem) => out.push_str(&format!("\nfailed: {}: {}\n", step.step, problem.message)),
+            StepState::Skipped(because) => out.push_str(&format!("skipped: {} because {because} failed\n", step.step)),
+            StepState::Open | StepState::Done => {}
+        }
+    }
+    let computed = record.volatile.step_seconds.len().saturating_sub(record.volatile.stored.len());
+    let mut slow: Vec<_> =
+        record.volatile.step_seconds.iter().filter(|(s, _)| !record.volatile.stored.contains(s)).collect();
+    slow.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let slow: Vec<String> = slow.iter().take(3).map(|(s, t)| format!("{s} {t:.2} s")).collect();
+    let total = record.volatile.seconds.map_or_else(|| "not finished".into(), |s| format!("{s:.2} s"));
+    out.push_str(&format!(
+        "\n{total} · {computed} steps run, {} from the store{}\n{}\n",
+        record.volatile.stored.len(),
+        if slow.is_empty() { String::new() } else { format!(" · slowest: {}", slow.join(", ")) },
+        folder.display()
+    ));
+    out
+}
+
+/// The list of runs.
+pub(super) fn runs(rows: &[(String, Option<Result<RunRecord, String>>)]) -> String {
+    let mut list = table(["run", "status", "winner", "metric", "value", "seconds"].map(str::to_owned).to_vec());
+    for (id, record) in rows {
+        match record {
+            Some(Ok(r)) => {
+                let winner = r.winner.as_ref();
+                list.add_row(vec![
+                    id.clone(),
+                    serde_json::to_value(r.status).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
+                    winner.map_or_else(|| "-".into(), |w| w.model.clone()),
+                    winner.map_or_else(|| "-".into(), |w| w.metric.word().to_owned()),
+                    winner.map_or_else(|| "-".into(), |w| format!("{:.4}", w.value)),
+                    r.volatile.seconds.map_or_else(|| "-".into(), |s| format!("{s:.2}")),
+                ]);
+            }
+            Some(Err(problem)) => drop(list.add_row(vec![id.clone(), problem.clone()])),
+            None => drop(list.add_row(vec![id.clone(), "not finished".into()])),
+        }
+    }
+    render(list)
+}

@@ -1,0 +1,178 @@
+//! What follows the steps: the metrics as events, the winner, the bounds, and the files of the run folder.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Ran, load};
+use crate::digest::Digest;
+use crate::ml::metrics::{Judgement, Metric};
+use crate::ml::{Code, Role, Warning};
+use crate::plan::Plan;
+use crate::record::{Event, Missed, RunRecord, Summary, label_csv, multiclass_csv};
+use crate::spec::{ClusterLabels, Experiment, JudgedOn};
+use crate::store::{RunFolder, Store, StoreError};
+
+/// Chooses the winner, checks the bounds and writes the files of the run folder.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn finish(
+    experiment: &Experiment,
+    plan: &Plan,
+    ran: &Ran,
+    store: &Store,
+    folder: &RunFolder<'_>,
+    record: &mut RunRecord,
+    emit: &mut dyn FnMut(&mut RunRecord, Event) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut judged: Vec<(usize, Role, Judgement)> = Vec::new();
+    for (index, model) in plan.models.iter().enumerate() {
+        for part in &model.parts {
+            if let Some(entry) = ran.entries.get(&part.judge) {
+                let artifact = load(store, entry, "judgement")?;
+                let judgement = artifact
+                    .judgement()
+                    .map_err(|e| StoreError::Damaged { path: store.runs().to_owned(), problem: e.to_string() })?;
+                emit(
+                    record,
+                    Event::ModelJudged {
+                        model: model.name.clone(),
+                        kind: model.kind.clone(),
+                        part: part.role.word().into(),
+                        judgement: judgement.clone(),
+                    },
+                )?;
+                judged.push((index, part.role, judgement.clone()));
+            }
+        }
+    }
+    for event in verdict(experiment, plan, &judged) {
+        emit(record, event)?;
+    }
+
+    let mut write = |record: &mut RunRecord, path: &str, bytes: &[u8]| -> Result<(), StoreError> {
+        folder.write(path, bytes)?;
+        let event = Event::FileWritten { path: path.into(), digest: Digest::of(bytes), bytes: bytes.len() as u64 };
+        emit(record, event)
+    };
+    write(record, "experiment.yaml", experiment.to_yaml().as_bytes())?;
+    if let Some(entry) = ran.entries.get(&plan.clean) {
+        let frame = load(store, entry, "frame")?;
+        let frame =
+            frame.frame().map_err(|e| StoreError::Damaged { path: store.runs().to_owned(), problem: e.to_string() })?;
+        for (role, folder) in [(Role::Test, ""), (Role::Validation, "validation/")] {
+            let rows: Vec<(&str, &str, &Judgement)> = judged
+                .iter()
+                .filter(|(_, r, _)| *r == role)
+                .map(|(i, _, j)| (plan.models[*i].name.as_str(), plan.models[*i].kind.as_str(), j))
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let summary = Summary { classes: &frame.labels.classes, rows };
+            let csv = multiclass_csv(&summary);
+            write(record, &format!("{folder}multiclass/multiclass_metrics_summary.csv"), csv.as_bytes())?;
+            if frame.grouping.as_ref().is_some_and(|g| g.positive.is_some()) {
+                let csv = label_csv(&summary);
+                write(record, &format!("{folder}binary_label/label_from_type_metrics.csv"), csv.as_bytes())?;
+            }
+        }
+    }
+    for model in &plan.models {
+        for part in &model.parts {
+            let Some(stored) = ran.entries.get(&part.predict).and_then(|e| e.outputs.get("parquet")) else { continue };
+            let folder = if part.role == Role::Test { "predictions" } else { "validation/predictions" };
+            write(record, &format!("{folder}/{}.parquet", model.name), &store.get(stored)?)?;
+        }
+    }
+    if let Some(entry) = ran.entries.get(&plan.publish) {
+        for (name, stored) in &entry.outputs {
+            write(record, name, &store.get(stored)?)?;
+        }
+    }
+    let log = preprocessing_log(record);
+    write(record, "data_preprocessing_log.json", log.as_bytes())
+}
+
+/// The winner, the warnings that it calls for, and the bounds that were missed.
+fn verdict(experiment: &Experiment, plan: &Plan, judged: &[(usize, Role, Judgement)]) -> Vec<Event> {
+    let mut events = Vec::new();
+    let warn = |events: &mut Vec<Event>, place: &str, message: String| {
+        events.push(Event::Warned { warning: Warning::new(Code::S09, message).at(place) });
+    };
+    let has_validation = judged.iter().any(|(_, role, _)| *role == Role::Validation);
+    let wanted = &experiment.evaluate.winner;
+    let role = match wanted.on {
+        JudgedOn::Validation if has_validation => Role::Validation,
+        _ => Role::Test,
+    };
+    let metric: Metric = wanted.metric;
+    // The first model wins a tie.
+    let mut winner: Option<(usize, f64)> = None;
+    for (index, part, judgement) in judged {
+        if let (true, Some(value)) = (*part == role, judgement.get(metric)) {
+            if winner.is_none_or(|(_, best)| metric.gain(value, best) > 0.0) {
+                winner = Some((*index, value));
+            }
+        }
+    }
+    if let Some((index, value)) = winner {
+        let model = plan.models[index].name.clone();
+        events.push(Event::WinnerChosen { model: model.clone(), metric, part: role.word().into(), value });
+        if role == Role::Test && plan.models.len() > 1 {
+            let text = match wanted.on {
+                JudgedOn::Test => {
+                    "the winner is chosen on the test part, as asked: its score there is too good to be true elsewhere"
+                }
+                JudgedOn::Validation => {
+                    "there is no validation part, so the winner is the best on test: its score there is a little too good; set `validation_size`"
+                }
+            };
+            warn(&mut events, "evaluate.winner", text.into());
+        }
+    }
+    let clusterings = experiment.models.iter().any(|m| m.spec.is_clustering());
+    if clusterings && experiment.evaluate.cluster_labels == ClusterLabels::Test {
+        let text = "the classes of clusters are voted by the test rows, and DBSCAN is run on them: an upper bound, not a result";
+        warn(&mut events, "evaluate.cluster_labels", text.into());
+    }
+    let by_name: BTreeMap<&str, &Judgement> = judged
+        .iter()
+        .filter(|(_, r, _)| *r == Role::Test)
+        .map(|(i, _, j)| (plan.models[*i].name.as_str(), j))
+        .collect();
+    for bound in &experiment.assert {
+        let name = bound.model.clone().or_else(|| winner.map(|(i, _)| plan.models[i].name.clone()));
+        let name = name.unwrap_or_default();
+        let value = by_name.get(name.as_str()).and_then(|j| j.get(bound.metric));
+        let low = bound.at_least.filter(|least| value.is_none_or(|v| v < *least)).map(|b| format!("at least {b}"));
+        let high = bound.at_most.filter(|most| value.is_none_or(|v| v > *most)).map(|b| format!("at most {b}"));
+        for text in [low, high].into_iter().flatten() {
+            events.push(Event::BoundMissed {
+                missed: Missed { model: name.clone(), metric: bound.metric, bound: text, value },
+            });
+        }
+    }
+    events
+}
+
+/// `data_preprocessing_log.json`: the ledger of every step, and the facts of the data steps.
+fn preprocessing_log(record: &RunRecord) -> String {
+    let steps: Vec<_> = record
+        .steps
+        .iter()
+        .filter(|s| matches!(s.kind.as_str(), "source" | "clean" | "split" | "prepare" | "balance"))
+        .map(|s| {
+            json!({
+                "step": s.step,
+                "ledger": s.notes.ledger,
+                "facts": s.notes.facts.iter().cloned().collect::<serde_json::Map<_, _>>(),
+                "warnings": s.notes.warnings,
+            })
+        })
+        .collect();
+    let mut text = serde_json::to_string_pretty(&json!({"data": record.data, "steps": steps})).unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,62 @@
+//! Balancing of training rows: a closed choice.
+
+use super::smote::Smote;
+use super::{Dataset, MlError, Progress, Training, Warning};
+use crate::digest::Seed;
+use crate::param::{choice, parameters};
+
+parameters! {
+    /// Leaves the training rows as they are.
+    pub struct NoBalance {
+    }
+}
+
+parameters! {
+    /// Takes the balanced training rows that came with the data: `X_train` of an npz file that has
+    /// `X_train_unSMOTE` too.
+    pub struct GivenBalance {
+    }
+}
+
+choice! {
+    /// How the training rows of the supervised models are balanced. Never touches a held-out row.
+    pub enum Balance {
+        None(NoBalance) = "none",
+        Smote(Smote) = "smote",
+        Given(GivenBalance) = "given",
+    }
+}
+
+impl Default for Balance {
+    fn default() -> Self {
+        Self::None(NoBalance::default())
+    }
+}
+
+impl Balance {
+    /// The seed that the experiment fixes, if it does.
+    #[must_use]
+    pub fn random_state(&self) -> Option<u64> {
+        match self {
+            Self::None(_) | Self::Given(_) => None,
+            Self::Smote(p) => p.random_state,
+        }
+    }
+
+    /// The balanced training rows, the original ones first and untouched.
+    ///
+    /// # Errors
+    /// [`MlError`] where the data does not allow it.
+    pub fn resample(
+        &self,
+        train: &Training<Dataset>,
+        seed: Seed,
+        progress: Progress<'_>,
+    ) -> Result<(Training<Dataset>, Vec<Warning>), MlError> {
+        match self {
+            Self::None(_) => Ok((train.clone(), Vec::new())),
+            Self::Given(_) => Err(MlError::data("balance: given takes rows of an npz file, there are none here")),
+            Self::Smote(p) => p.resample(train, seed, progress),
+        }
+    }
+}

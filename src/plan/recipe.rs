@@ -1,0 +1,122 @@
+//! Recipes: everything that decides the bytes of a step's result, as a readable document.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::digest::Digest;
+use crate::ml::{Numerics, Part, Role};
+
+/// The kinds of step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// Files (or the simulator) -> table.
+    Source,
+    /// Table -> frame.
+    Clean,
+    /// Frame -> which row is in which part.
+    Split,
+    /// Fits the preparation on the training part and applies it to every part.
+    Prepare,
+    /// Balances the training rows of supervised models.
+    Balance,
+    /// Fits a model.
+    Fit,
+    /// Predicts a held-out part.
+    Predict,
+    /// Measures predictions.
+    Judge,
+    /// Writes the published data files.
+    Publish,
+}
+
+impl StepKind {
+    /// The lowercase word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Clean => "clean",
+            Self::Split => "split",
+            Self::Prepare => "prepare",
+            Self::Balance => "balance",
+            Self::Fit => "fit",
+            Self::Predict => "predict",
+            Self::Judge => "judge",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+/// The algorithm version of a step kind (of a model kind, for `fit`). Raise it whenever the same recipe would give
+/// other bytes, and say here what changed.
+///
+/// | version | of | change |
+/// |---|---|---|
+/// | 1 | all | first release |
+#[must_use]
+pub(super) fn algorithm(kind: StepKind, model: Option<&str>) -> u32 {
+    match (kind, model) {
+        (StepKind::Fit, Some(_)) | (_, _) => 1,
+    }
+}
+
+/// An input: the key of the step that makes it and which of its outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputRef {
+    /// Key of the step.
+    pub key: Digest,
+    /// Output of that step.
+    pub output: String,
+}
+
+/// A source file, by the bytes it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRef {
+    /// SHA-256 of the bytes as they are.
+    pub digest: Digest,
+    /// Part that the file is, where the data set comes in parts.
+    pub role: Option<Role>,
+}
+
+/// Everything that decides the bytes of a step's result. No label, path, time, host or thread count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Version of this document's form.
+    pub format: u32,
+    /// Kind of step.
+    pub step: StepKind,
+    /// Version of the algorithm.
+    pub algorithm: u32,
+    /// Resolved parameters.
+    pub parameters: Json,
+    /// Derived seed, where the step draws.
+    pub seed: Option<u64>,
+    /// The part that it works on, where there is one.
+    pub part: Option<Part>,
+    /// SIMD level, where the bytes depend on it.
+    pub numerics: Option<Numerics>,
+    /// Inputs by name.
+    pub inputs: BTreeMap<String, InputRef>,
+    /// Source files in order.
+    pub sources: Vec<SourceRef>,
+}
+
+impl Recipe {
+    /// The version of the documents that this program writes.
+    pub const FORMAT: u32 = 1;
+
+    /// The key: SHA-256 of the canonical JSON.
+    #[must_use]
+    pub fn key(&self) -> Digest {
+        Digest::of_json(&self.to_json())
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}

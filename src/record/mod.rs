@@ -1,0 +1,28 @@
+//! What happened in a run: events, the record folded from them, and the published file formats.
+
+mod event;
+mod problem;
+mod run_record;
+mod summary;
+
+pub use event::{Event, How, Line, PlannedStep, SourceFile};
+pub use problem::{Problem, ProblemKind};
+pub use run_record::{
+    Missed, ModelResult, RECORD_FORMAT, RunRecord, RunStatus, StepRecord, StepState, Volatile, WinnerRecord,
+};
+pub use summary::{Summary, label_csv, multiclass_csv, number};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ml::{LedgerEntry, Warning};
+
+/// What a step has to say besides its outputs; stored with them, so a step that is not run again says the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notes {
+    /// Rows and columns in and out.
+    pub ledger: Vec<LedgerEntry>,
+    /// Warnings.
+    pub warnings: Vec<Warning>,
+    /// Small facts by name (`training rows`, `epochs`), in order.
+    pub facts: Vec<(String, serde_json::Value)>,
+}

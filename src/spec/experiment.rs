@@ -1,0 +1,436 @@
+//! `Experiment`: the checked form of a file. Every default is filled in, every parameter checked.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use super::dataset::{CleanStep, DatasetSpec, TrainOn};
+use super::layers::{Merged, Overrides, dotted, merge};
+use super::node::Node;
+use super::{SpecError, SpecFault};
+use crate::ml::metrics::Metric;
+use crate::ml::{Balance, ModelSpec, SplitSpec};
+use crate::param::{Fault, Parameter, PathStep, Range, Shape, closest, parameters, record, words};
+use crate::pipeline::PrepareStep;
+
+words! {
+    /// Which rows vote on the class of a cluster.
+    pub enum ClusterLabels {
+        /// The training rows. Honest.
+        Train = "train",
+        /// The test rows, as some published studies do; DBSCAN is then run on the test rows themselves. Warning S09.
+        Test = "test",
+    }
+}
+
+words! {
+    /// The part that a choice is made on.
+    pub enum JudgedOn {
+        /// The validation part; without one, the test part, with warning S09.
+        Validation = "validation",
+        /// The test part, knowingly: warning S09.
+        Test = "test",
+    }
+}
+
+parameters! {
+    /// How the winner is chosen among the models.
+    pub struct Winner [short metric] {
+        /// Metric that decides.
+        metric: Metric = Metric::F1Macro;
+        /// Part that it is measured on.
+        on: JudgedOn = JudgedOn::Validation;
+    }
+}
+
+parameters! {
+    /// What is measured, and what decides.
+    pub struct Evaluate {
+        /// Metrics to show, by their scikit-learn scorer names; left out, all that apply. The CSV files always have
+        /// all of them.
+        metrics: Option<Vec<Metric>> = None;
+        /// How the winner is chosen.
+        winner: Winner = Winner::default();
+        /// Which rows vote on the class of a cluster.
+        cluster_labels: ClusterLabels = ClusterLabels::Train;
+    }
+}
+
+record! {
+    /// A finding of the method checks that is accepted, with the reason that the report prints.
+    pub struct Waiver {
+        /// Code of the check, such as S03.
+        check: String;
+        /// Why it is accepted here.
+        reason: String;
+    }
+}
+
+record! {
+    /// A bound that a result must keep; `runner run` exits with 1 where it is missed.
+    pub struct Assertion {
+        /// Name of the model; left out, the winner.
+        model: Option<String> = None;
+        /// The metric, on the test part.
+        metric: Metric;
+        /// Least value allowed.
+        at_least: Option<f64> = None;
+        /// Greatest value allowed.
+        at_most: Option<f64> = None;
+    }
+}
+
+/// A model of the experiment under its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedModel {
+    /// The key in `models:`, unique.
+    pub name: String,
+    /// Kind and parameters.
+    pub spec: ModelSpec,
+}
+
+/// `models:` in the order of the file.
+#[derive(Clone, Debug, PartialEq)]
+struct Models(Vec<NamedModel>);
+
+impl Parameter for Models {
+    fn shape() -> Shape {
+        Shape::Named(ModelSpec::choice())
+    }
+}
+
+impl Serialize for Models {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = Map::new();
+        for model in &self.0 {
+            let tagged = serde_json::to_value(&model.spec).map_err(serde::ser::Error::custom)?;
+            if let Some((kind, Json::Object(params))) = tagged.as_object().and_then(|m| m.iter().next()) {
+                let mut params = params.clone();
+                params.shift_insert(0, "kind".into(), Json::from(kind.as_str()));
+                out.insert(model.name.clone(), Json::Object(params));
+            }
+        }
+        out.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Models {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = Map::<String, Json>::deserialize(deserializer)?;
+        let mut out = Vec::new();
+        for (name, mut value) in map {
+            let kind = value
+                .as_object_mut()
+                .and_then(|m| m.shift_remove("kind"))
+                .ok_or_else(|| serde::de::Error::custom(format!("model {name} has no kind")))?;
+            let tagged = Json::Object(Map::from_iter([(kind.as_str().unwrap_or_default().to_owned(), value)]));
+            let spec = serde_json::from_value(tagged).map_err(serde::de::Error::custom)?;
+            out.push(NamedModel { name, spec });
+        }
+        Ok(Self(out))
+    }
+}
+
+record! {
+    /// An experiment: data, cleaning, split, preparation, balancing, models, metrics.
+    struct Document {
+        /// What the run is called; left out, the file's name.
+        name: String = String::new();
+        /// What it is for, in a sentence; printed in the report.
+        description: String = String::new();
+        /// The seed that every random choice derives from.
+        seed: u64 = 42, within Range::at_least(0.0);
+        /// Where the rows come from and what each column is.
+        dataset: DatasetSpec;
+        /// Steps on the whole table before the split, in this order.
+        clean: Vec<CleanStep> = Vec::new();
+        /// How the rows are divided into training, validation and test.
+        split: SplitSpec = SplitSpec::default();
+        /// Steps fitted on the training part only and applied to every part, in this order.
+        prepare: Vec<PrepareStep> = Vec::new();
+        /// How the training rows of the supervised models are balanced.
+        balance: Balance = Balance::default();
+        /// The models, each under a name of your choice; a name that is a kind needs no `kind:`.
+        models: Models;
+        /// What is measured, and what decides.
+        evaluate: Evaluate = Evaluate::default();
+        /// Findings of the method checks that are accepted.
+        allow: Vec<Waiver> = Vec::new();
+        /// Bounds that the results must keep.
+        assert: Vec<Assertion> = Vec::new();
+    }
+}
+
+/// A checked experiment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// What the run is called. In no key.
+    pub name: String,
+    /// What it is for. In no key.
+    pub description: String,
+    /// The seed that every random choice derives from.
+    pub seed: u64,
+    /// Where the rows come from.
+    pub dataset: DatasetSpec,
+    /// Steps before the split.
+    pub clean: Vec<CleanStep>,
+    /// How the rows are divided.
+    pub split: SplitSpec,
+    /// Steps fitted on training rows.
+    pub prepare: Vec<PrepareStep>,
+    /// Balancing of the supervised models' training rows.
+    pub balance: Balance,
+    /// The models, in the order of the file.
+    pub models: Vec<NamedModel>,
+    /// What is measured.
+    pub evaluate: Evaluate,
+    /// Accepted findings.
+    pub allow: Vec<Waiver>,
+    /// Bounds to keep.
+    pub assert: Vec<Assertion>,
+    /// The folder of the file, beside which relative data paths are looked up. In no key.
+    pub folder: PathBuf,
+    resolved: Json,
+    node: Node,
+}
+
+/// The shape of a whole file.
+pub(super) fn document() -> Shape {
+    Document::shape()
+}
+
+impl Experiment {
+    /// Reads, merges and checks a file.
+    ///
+    /// # Errors
+    /// All faults at once, each with its place.
+    pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, SpecError> {
+        let Merged { node, files } = merge(file, overrides)?;
+        let folder = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
+        let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        drop(files);
+        Self::check(node, folder, &stem)
+    }
+
+    /// Checks a resolved experiment that was stored as JSON.
+    ///
+    /// # Errors
+    /// As [`Experiment::load`].
+    pub fn from_resolved(json: &Json, folder: PathBuf) -> Result<Self, SpecError> {
+        let node = node_of(json, "stored experiment");
+        Self::check(node, folder, "experiment")
+    }
+
+    fn check(node: Node, folder: PathBuf, stem: &str) -> Result<Self, SpecError> {
+        let placed = |fault: Fault| SpecFault {
+            place: node.place_of(&fault.path, fault.on_key),
+            path: (!fault.path.is_empty()).then(|| dotted(&fault.path)),
+            message: fault.message,
+            hint: fault.hint,
+        };
+        let json = node.json();
+        let mut resolved = match document().read(&json) {
+            Ok(resolved) => resolved,
+            Err(faults) => return Err(SpecError { faults: faults.into_iter().map(placed).collect() }),
+        };
+        if resolved["name"] == "" {
+            resolved["name"] = stem.into();
+        }
+        let document: Document = serde_json::from_value(resolved.clone()).map_err(|error| {
+            SpecError::from(SpecFault::at(&node.place, format!("the experiment cannot be read: {error}"), None))
+        })?;
+        let out = Self {
+            name: document.name,
+            description: document.description,
+            seed: document.seed,
+            dataset: document.dataset,
+            clean: document.clean,
+            split: document.split,
+            prepare: document.prepare,
+            balance: document.balance,
+            models: document.models.0,
+            evaluate: document.evaluate,
+            allow: document.allow,
+            assert: document.assert,
+            folder,
+            resolved,
+            node: node.clone(),
+        };
+        let faults = cross_checks(&out);
+        if faults.is_empty() { Ok(out) } else { Err(SpecError { faults: faults.into_iter().map(placed).collect() }) }
+    }
+
+    /// The resolved experiment in the form of the language: reading it again gives the same experiment.
+    #[must_use]
+    pub fn resolved(&self) -> &Json {
+        &self.resolved
+    }
+
+    /// The resolved experiment as YAML.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        serde_saphyr::to_string(&self.resolved).unwrap_or_default()
+    }
+
+    /// The place of a dotted path (`dataset.groups`), or of the nearest enclosing value.
+    #[must_use]
+    pub fn place(&self, path: &str) -> super::Place {
+        let steps: Vec<PathStep> = path
+            .split('.')
+            .filter(|p| !p.is_empty())
+            .map(|p| p.parse().map_or_else(|_| PathStep::Key(p.to_owned()), PathStep::Index))
+            .collect();
+        self.node.place_of(&steps, false)
+    }
+}
+
+fn node_of(json: &Json, layer: &str) -> Node {
+    use super::node::{Entry, NodeValue};
+    let mut node = Node::scalar(json.clone(), layer);
+    match json {
+        Json::Array(items) => node.value = NodeValue::List(items.iter().map(|i| node_of(i, layer)).collect()),
+        Json::Object(map) => {
+            let place = node.place.clone();
+            node.value = NodeValue::Map(
+                map.iter()
+                    .map(|(key, value)| Entry {
+                        key: key.clone(),
+                        key_place: place.clone(),
+                        node: node_of(value, layer),
+                    })
+                    .collect(),
+            );
+        }
+        _ => {}
+    }
+    node
+}
+
+fn fault(path: &[&str], message: impl Into<String>, hint: impl Into<String>) -> Fault {
+    Fault {
+        path: path.iter().map(|p| p.parse().map_or_else(|_| PathStep::Key((*p).to_owned()), PathStep::Index)).collect(),
+        on_key: false,
+        message: message.into(),
+        hint: Some(hint.into()),
+    }
+}
+
+/// Rules that tie several keys together.
+fn cross_checks(e: &Experiment) -> Vec<Fault> {
+    let mut out = Vec::new();
+    let d = &e.dataset;
+    let sources = [d.path.is_some(), d.train.is_some() || d.test.is_some(), d.simulate.is_some()];
+    let npz = d.path.as_ref().is_some_and(|p| p.0.iter().any(|p| p.to_lowercase().ends_with(".npz")));
+    match sources.iter().filter(|s| **s).count() {
+        1 => {}
+        0 => out.push(fault(
+            &["dataset"],
+            "no source of rows",
+            "give one of `path:`, `train:` with `test:`, or `simulate:`",
+        )),
+        _ => out.push(fault(
+            &["dataset"],
+            "more than one source of rows",
+            "keep one of `path:`, `train:` with `test:`, or `simulate:`",
+        )),
+    }
+    if d.train.is_some() != d.test.is_some() {
+        let missing = if d.train.is_some() { "test" } else { "train" };
+        out.push(fault(
+            &["dataset"],
+            format!("`{missing}:` is missing"),
+            "official files come as `train:` and `test:`; a single file is `path:`",
+        ));
+    }
+    if npz && d.path.as_ref().is_some_and(|p| p.0.len() > 1) {
+        out.push(fault(&["dataset", "path"], "expected one npz file, got several paths", "give one npz file"));
+    }
+    if !npz {
+        if d.simulate.is_none() && d.target.is_none() && sources.iter().any(|s| *s) {
+            out.push(fault(&["dataset"], "missing key \"target\"", "add `target:` with the name of the class column"));
+        }
+        for (given, key) in [(d.classes.is_some(), "classes"), (d.features.is_some(), "features")] {
+            if given {
+                out.push(fault(
+                    &["dataset", key],
+                    format!("`{key}:` names what an npz file leaves without names"),
+                    "take it out: a table has names of its own",
+                ));
+            }
+        }
+    }
+    if let Some(positive) = &d.positive {
+        if !d.groups.contains_key(&positive.0) {
+            let hint = closest(&positive.0, d.groups.keys().map(String::as_str))
+                .map_or_else(|| "name one of `dataset.groups`".to_owned(), |g| format!("did you mean {g:?}?"));
+            out.push(fault(&["dataset", "positive"], format!("no group is called {:?}", positive.0), hint));
+        }
+    }
+    if d.train_on == TrainOn::Group && d.groups.is_empty() {
+        out.push(fault(&["dataset", "train_on"], "there are no groups to train on", "add `dataset.groups`"));
+    }
+    if let Some(target) = &d.target {
+        if d.keep_aside.contains(target) {
+            out.push(fault(
+                &["dataset", "keep_aside"],
+                format!("the target {:?} cannot be kept aside", target.0),
+                "take it out of `keep_aside`: the target is never a feature",
+            ));
+        }
+    }
+    if e.models.is_empty() {
+        out.push(fault(&["models"], "no model", "add at least one, such as `random_forest: {}`"));
+    }
+    for model in &e.models {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if model.name.is_empty()
+            || model.name.len() > 64
+            || !model.name.chars().all(plain)
+            || model.name.starts_with('.')
+        {
+            out.push(fault(
+                &["models", &model.name],
+                format!("{:?} cannot be a model's name: it names files", model.name),
+                "use up to 64 letters, digits, `_`, `-` or `.`, not starting with `.`",
+            ));
+        }
+        if model.name == crate::ml::MAJORITY && !matches!(model.spec, ModelSpec::Majority(_)) {
+            out.push(fault(
+                &["models", &model.name],
+                "`majority` is the baseline that is always in the table",
+                "give this model another name",
+            ));
+        }
+    }
+    for (i, a) in e.assert.iter().enumerate() {
+        let index = i.to_string();
+        if a.at_least.is_none() && a.at_most.is_none() {
+            out.push(fault(&["assert", &index], "no bound", "add `at_least:` or `at_most:`"));
+        }
+        if let Some(name) = &a.model {
+            if !e.models.iter().any(|m| &m.name == name) && name != crate::ml::MAJORITY {
+                let hint = closest(name, e.models.iter().map(|m| m.name.as_str()))
+                    .map_or_else(|| "name one of `models`".to_owned(), |g| format!("did you mean {g:?}?"));
+                out.push(fault(&["assert", &index, "model"], format!("no model is called {name:?}"), hint));
+            }
+        }
+    }
+    for (i, waiver) in e.allow.iter().enumerate() {
+        let known = crate::ml::Code::ALL.iter().any(|c| c.word() == waiver.check);
+        if !known {
+            let words = crate::ml::Code::ALL.iter().map(|c| c.word()).collect::<Vec<_>>().join(", ");
+            let index = i.to_string();
+            out.push(fault(
+                &["allow", &index, "check"],
+                format!("no check has the code {:?}", waiver.check),
+                format!("codes: {words}"),
+            ));
+        }
+        if waiver.reason.trim().is_empty() {
+            let index = i.to_string();
+            out.push(fault(&["allow", &index, "reason"], "the reason is empty", "say why the finding is accepted"));
+        }
+    }
+    out
+}

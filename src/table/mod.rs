@@ -1,0 +1,26 @@
+//! Files to a cleaned table to a [`Frame`](crate::ml::Frame). The only room that knows polars.
+//!
+//! [`read_table`] takes the bytes of CSV files (their digests are taken elsewhere, of the same bytes) and gives typed
+//! columns; [`clean`] does the steps of `clean:` and hands over a frame. [`read_npz`] takes ready arrays. Every row
+//! and column that goes is counted in a [`LedgerEntry`](crate::ml::LedgerEntry).
+
+mod clean;
+mod correlated;
+mod csv;
+#[cfg(test)]
+mod data_tests;
+mod duplicates;
+mod error;
+mod frame;
+mod grouping;
+mod npz;
+mod parquet;
+mod read;
+mod scan;
+mod typing;
+
+pub use clean::clean;
+pub use error::TableError;
+pub use npz::{NpzArrays, read_npz, write_npz};
+pub use parquet::{PlainColumn, PlainValues, read_predictions_parquet, write_predictions_parquet};
+pub use read::{Input, Table, read_table};

@@ -1,0 +1,231 @@
+use super::*;
+use crate::param::Name;
+
+fn input<'a>(name: &'a str, text: &'a str) -> Input<'a> {
+    Input { name, bytes: text.as_bytes(), role: None }
+}
+
+fn named(list: &[&str]) -> Vec<Name> {
+    list.iter().map(|n| Name((*n).to_owned())).collect()
+}
+
+fn spec(target: &str) -> DatasetSpec {
+    DatasetSpec { target: Some(Name(target.into())), ..DatasetSpec::default() }
+}
+
+fn read(text: &str, dataset: &DatasetSpec) -> Result<Table, TableError> {
+    read_table(&[input("a.csv", text)], dataset).map(|(table, _, _)| table)
+}
+
+#[test]
+fn quirks_of_real_files_are_read_alike() {
+    let wanted = read("a,b,y\n1.5,x,1\n,y z,2\n-3,x,1\n", &spec("y")).unwrap();
+    assert_eq!(wanted.columns[1], Column::category("b", &[Some("x"), Some("y z"), Some("x")]));
+    assert_eq!(wanted.columns[2], Column::category("y", &[Some("1"), Some("2"), Some("1")]));
+    let Values::Number(a) = &wanted.columns[0].values else { unreachable!("a column of numbers") };
+    assert_eq!((a[0], a[1].is_nan(), a[2]), (1.5, true, -3.0));
+    for quirky in [
+        "\u{feff}a,b,y\n1.5,x,1\n,y z,2\n-3,x,1",
+        "a,b,y\r\n1.5,x,1\r\n,y z,2\r\n-3,x,1\r\n\r\n",
+        " a ,b\t, y\n 1.5,x ,1.0\n ,y z,2\n-3, x,1\n\n\n",
+        "\"a\",\"b\",\"y\"\n\"1.5\",\"x\",\"1\"\n\"\",\"y z\",\"2\"\n-3,\"x\",1\n",
+        "\n\na,b,y\n1.5,x,1\n\n   \nNaN,y z,2\n-3,x,1\n",
+    ] {
+        let table = read(quirky, &spec("y")).unwrap();
+        assert_eq!(format!("{table:?}"), format!("{wanted:?}"), "{quirky:?}");
+    }
+    let tabs = read_table(&[input("a.TSV", "a\tb\ty\n1.5\tx\t1\n\ty z\t2\n-3\tx\t1\n")], &spec("y")).unwrap().0;
+    assert_eq!(format!("{tabs:?}"), format!("{wanted:?}"));
+    let headless = DatasetSpec { columns: Some(named(&["a", "b", "y"])), ..spec("y") };
+    let table = read("1.5,x,1\n,y z,2\n-3,x,1\n", &headless).unwrap();
+    assert_eq!(format!("{table:?}"), format!("{wanted:?}"));
+}
+
+#[test]
+fn quoted_cells_may_hold_separators_quotes_and_line_ends() {
+    let table = read("a,y\n\"p, \"\"q\"\"\nr\",u\n\"\"\"\",v\n", &spec("y")).unwrap();
+    assert_eq!(table.columns[0].text(0).as_deref(), Some("p, \"q\"\nr"));
+    assert_eq!(table.columns[0].text(1).as_deref(), Some("\""));
+}
+
+#[test]
+fn the_ledger_counts_missing_cells_and_infinities_apart() {
+    let dataset = DatasetSpec { missing_values: named(&["?", "-1"]), ..spec("y") };
+    let text = "a,b,y\n1,?,u\nInfinity,x,v\n-Infinity,,u\nnan,x,v\n-1,inf,u\n";
+    let (_, ledger, warnings) = read_table(&[input("a.csv", text)], &dataset).unwrap();
+    let entry = &ledger[0];
+    assert_eq!((entry.rows_before, entry.rows_after, entry.columns_after), (5, 5, 3));
+    let counts: Vec<(&str, u64)> = entry.counts.iter().map(|(what, n)| (what.as_str(), *n)).collect();
+    assert_eq!(
+        counts,
+        [
+            ("missing cells", 4),
+            ("infinities", 3),
+            ("missing cells in a", 2),
+            ("missing cells in b", 2),
+            ("infinities in a", 2),
+            ("infinities in b", 1),
+        ]
+    );
+    assert_eq!(warnings[0].message, "3 infinite values counted as missing, in \"a\", \"b\"");
+}
+
+#[test]
+fn a_mixed_feature_is_refused_with_line_and_hints() {
+    let text = "a,b,y\n1,1,u\n\n2,2,v\n\"3\",oops,u\n4,4,v\n";
+    let error = read(text, &spec("y")).unwrap_err();
+    assert_eq!(
+        error.message,
+        "column \"b\" is half numbers, half words: 3 numbers and 1 other value; the first to stand out is \"oops\" in row 3"
+    );
+    assert_eq!((error.file.as_deref(), error.line), (Some("a.csv"), Some(5)));
+    assert_eq!(error.hints[0], "if \"oops\" means a missing value, list it: dataset.missing_values: [\"oops\"]");
+    assert_eq!(error.hints[1], "if the column holds words, declare it: dataset.types: {b: category}");
+    for cured in [
+        DatasetSpec { missing_values: named(&["oops"]), ..spec("y") },
+        DatasetSpec { types: [("b".to_owned(), ColumnType::Category)].into(), ..spec("y") },
+        DatasetSpec { keep_aside: named(&["b"]), ..spec("y") },
+        spec("b"),
+    ] {
+        assert!(read(text, &cured).is_ok());
+    }
+    let declared = DatasetSpec { types: [("b".to_owned(), ColumnType::Number)].into(), ..spec("y") };
+    assert!(read(text, &declared).unwrap_err().message.starts_with("column \"b\" is declared a number"));
+}
+
+#[test]
+fn types_are_decided_on_all_files_together() {
+    let train = Input { role: Some(Role::Train), ..input("train.csv", "a,b,y\n1,1,u\n2,2,v\n") };
+    let test = Input { role: Some(Role::Test), ..input("test.csv", "y,b,a\nw,x,5\n") };
+    let error = read_table(&[train, test], &spec("y")).unwrap_err();
+    assert_eq!((error.file.as_deref(), error.line), (Some("test.csv"), Some(2)));
+    let dataset = DatasetSpec { types: [("b".to_owned(), ColumnType::Category)].into(), ..spec("y") };
+    let (table, ledger, _) = read_table(&[train, test], &dataset).unwrap();
+    assert_eq!(table.row_ids, [0, 1, 2]);
+    assert_eq!(table.roles, Some(vec![Role::Train, Role::Train, Role::Test]));
+    assert_eq!(table.columns[0], Column::number("a", vec![1.0, 2.0, 5.0]));
+    assert_eq!(table.columns[1], Column::category("b", &[Some("1"), Some("2"), Some("x")]));
+    assert_eq!(ledger[0].counts[1], ("rows in test.csv".to_owned(), 1));
+    let bytes = postcard::to_stdvec(&table).unwrap();
+    assert_eq!(postcard::from_bytes::<Table>(&bytes).unwrap(), table);
+}
+
+#[test]
+fn other_columns_in_a_further_file_are_listed() {
+    let files = [input("train.csv", "a,b,y\n1,1,u\n"), input("test.csv", "a,c,y\n1,1,u\n")];
+    let error = read_table(&files, &spec("y")).unwrap_err();
+    assert_eq!(error.message, "other columns than in train.csv: 1 missing: \"b\"; 1 too many: \"c\"");
+    assert_eq!(error.file.as_deref(), Some("test.csv"));
+}
+
+#[test]
+fn names_that_do_not_fit_are_refused() {
+    let error = read("a,Label \n1,u\n", &spec("label")).unwrap_err();
+    assert_eq!((error.place.as_deref(), error.hints[0].as_str()), (Some("dataset.target"), "did you mean \"Label\"?"));
+    let aside = DatasetSpec { keep_aside: named(&["z"]), ..spec("y") };
+    assert_eq!(read("a,y\n1,u\n", &aside).unwrap_err().place.as_deref(), Some("dataset.keep_aside"));
+    let both = DatasetSpec { keep_aside: named(&["y"]), ..spec("y") };
+    assert!(read("a,y\n1,u\n", &both).unwrap_err().message.contains("also kept aside"));
+    let types = DatasetSpec { types: [("A".to_owned(), ColumnType::Number)].into(), ..spec("y") };
+    assert_eq!(read("a,y\n1,u\n", &types).unwrap_err().hints, ["did you mean \"a\"?"]);
+    let twice = read("a,b, a,b,y\n1,1,1,1,u\n", &spec("y")).unwrap_err();
+    assert_eq!((twice.message.as_str(), twice.line), ("column names occur more than once: \"a\", \"b\"", Some(1)));
+    assert!(read("a;b;y\n1;1;u\n", &spec("y")).unwrap_err().hints[1].contains("separated by something else"));
+    assert!(read("0,1.5,u\n1,1,u\n", &spec("y")).unwrap_err().hints[1].contains("dataset.columns"));
+}
+
+#[test]
+fn faults_of_form_carry_file_and_line() {
+    for (text, line, part) in [
+        ("", None, "empty"),
+        ("\n \r\n", None, "empty"),
+        ("a,y\n", None, "no row"),
+        ("a,y\n1,u\n1\n", Some(3), "expected 2 cells"),
+        ("a,y\n1,u,\n", Some(2), "expected 2 cells"),
+        ("a,y\n1,\"u\n", Some(2), "never closed"),
+    ] {
+        let error = read(text, &spec("y")).unwrap_err();
+        assert!(error.message.contains(part), "{text:?}: {}", error.message);
+        assert_eq!((error.file.as_deref(), error.line), (Some("a.csv"), line), "{text:?}");
+    }
+    assert!(read_table(&[], &spec("y")).is_err());
+}
+
+#[test]
+fn a_stored_row_number_gets_a_name_and_a_warning() {
+    let (table, _, warnings) = read_table(&[input("a.csv", ",a,y\n0,5,u\n1,6,v\n")], &spec("y")).unwrap();
+    assert_eq!(table.columns[0].name, "Unnamed: 0");
+    assert_eq!(warnings[0].code, Code::S20);
+}
+
+mod fuzz {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A gzip stream of stored blocks: header, one block, CRC-32 and length.
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut crc = u32::MAX;
+        for byte in text {
+            crc ^= u32::from(*byte);
+            for _ in 0..8 {
+                crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+            }
+        }
+        let length = text.len() as u16;
+        let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+        out.extend(length.to_le_bytes());
+        out.extend((!length).to_le_bytes());
+        out.extend(text);
+        out.extend((!crc).to_le_bytes());
+        out.extend(u32::from(length).to_le_bytes());
+        out
+    }
+
+    #[test]
+    fn a_gzip_file_is_read_and_a_cut_one_refused_at_every_length() {
+        let whole = gzip(b"a,y\n1,u\n2,v\n3,u\n");
+        let read = |bytes| read_table(&[Input { name: "a.csv.gz", bytes, role: None }], &spec("y"));
+        assert_eq!(read(&whole).unwrap().0.rows(), 3);
+        for cut in 2..whole.len() {
+            assert!(read(&whole[..cut]).unwrap_err().message.contains("cannot be unpacked"), "cut at {cut}");
+        }
+        let mut wrong = whole.clone();
+        wrong[20] ^= 1;
+        assert!(read(&wrong).is_err(), "the checksum must be looked at");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read_table(&[Input { name: "x.csv", bytes: &bytes, role: None }], &DatasetSpec::default());
+        }
+
+        #[test]
+        fn csv_like_text_never_panics_and_keeps_every_row(text in "[a1,\"\r\n \t.-]{0,120}") {
+            if let Ok((table, _, _)) = read_table(&[input("x.csv", &text)], &DatasetSpec::default()) {
+                prop_assert!(table.rows() > 0);
+                prop_assert!(table.columns.iter().all(|c| c.len() == table.rows()));
+            }
+        }
+
+        #[test]
+        fn any_cells_come_back_as_written(
+            rows in prop::collection::vec(("[ -~\n]{1,8}", "[a-zé\",\r\n]{1,5}"), 1..20),
+        ) {
+            let quote = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
+            let mut text = String::from("w,y\n");
+            for (a, b) in &rows {
+                text += &format!("{},{}\n", quote(&format!("w{a}")), quote(&format!("y{b}w")));
+            }
+            let table = read(&text, &spec("y")).unwrap();
+            for (i, (a, b)) in rows.iter().enumerate() {
+                let first = format!("w{a}");
+                prop_assert_eq!(table.columns[0].text(i), Some(first.trim().to_owned()));
+                prop_assert_eq!(table.columns[1].text(i), Some(format!("y{b}w")));
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! All integration tests in one binary: one link of the dependencies instead of one per file.
+
+#![allow(missing_docs)]
+
