@@ -30,11 +30,6 @@ impl Out {
         let _ = self.stderr.write_all(text.as_bytes());
     }
 
-    /// Whether standard output is a terminal.
-    pub(super) fn is_terminal(&self) -> bool {
-        self.stdout.is_terminal()
-    }
-
     /// Whether standard error is a terminal.
     pub(super) fn notes_are_seen(&self) -> bool {
         self.stderr.is_terminal()

@@ -71,7 +71,7 @@ pub(super) fn run(args: &RunArgs, place: &Folders, out: &mut Out) -> Result<u8, 
         run: log.folder.id().to_owned(),
         name: experiment.name.clone(),
         description: experiment.description.clone(),
-        at: now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        at: now.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         threads: runner.threads(),
         numerics: numerics.word().to_owned(),
@@ -184,8 +184,7 @@ fn report(
     match args.output {
         Output::Json => out.text(&record.to_json())?,
         Output::Text => {
-            let wide = out.is_terminal();
-            out.text(&view::summary(record, &experiment.allow, folder, wide))?;
+            out.text(&view::summary(record, &experiment.allow, folder))?;
         }
     }
     Ok(())

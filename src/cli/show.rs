@@ -16,8 +16,7 @@ pub(super) fn show(place: &Folders, run: &str, output: Output, out: &mut Out) ->
         Output::Text => {
             let allow: Vec<Waiver> =
                 record.experiment.get("allow").and_then(|a| serde_json::from_value(a.clone()).ok()).unwrap_or_default();
-            let wide = out.is_terminal();
-            out.text(&view::summary(&record, &allow, &place.runs.join(&id), wide))?;
+            out.text(&view::summary(&record, &allow, &place.runs.join(&id)))?;
         }
     }
     Ok(0)

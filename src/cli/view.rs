@@ -70,7 +70,7 @@ fn models(record: &RunRecord, part: &str, pick: impl Fn(usize) -> Option<Judgeme
 }
 
 /// A run for people.
-pub(super) fn summary(record: &RunRecord, allow: &[Waiver], folder: &Path, _wide: bool) -> String {
+pub(super) fn summary(record: &RunRecord, allow: &[Waiver], folder: &Path) -> String {
     let mut out = String::new();
     let title = match record.status {
         RunStatus::Finished => String::new(),
@@ -98,6 +98,7 @@ pub(super) fn summary(record: &RunRecord, allow: &[Waiver], folder: &Path, _wide
             winner.value
         ));
     }
+    out.push_str(&ledger(record));
     let warnings: Vec<_> = record.all_warnings().collect();
     if !warnings.is_empty() {
         out.push_str("\nwarnings\n");
@@ -134,6 +135,28 @@ pub(super) fn summary(record: &RunRecord, allow: &[Waiver], folder: &Path, _wide
         folder.display()
     ));
     out
+}
+
+/// What reading, cleaning, preparing and balancing did to rows and columns; steps that changed neither are left out.
+fn ledger(record: &RunRecord) -> String {
+    let mut out = String::new();
+    for entry in record.ledger() {
+        let mut parts = Vec::new();
+        if entry.step == "read" {
+            parts.push(format!("{} rows x {} columns", entry.rows_after, entry.columns_after));
+            parts.extend(entry.counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")));
+        }
+        if entry.rows_before != entry.rows_after {
+            parts.push(format!("rows {} -> {}", entry.rows_before, entry.rows_after));
+        }
+        if entry.columns_before != entry.columns_after {
+            parts.push(format!("columns {} -> {}", entry.columns_before, entry.columns_after));
+        }
+        if !parts.is_empty() {
+            out.push_str(&format!("  {:<16} {}\n", entry.step, parts.join(", ")));
+        }
+    }
+    if out.is_empty() { out } else { format!("\ndata\n{out}") }
 }
 
 /// The list of runs.

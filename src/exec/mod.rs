@@ -307,13 +307,18 @@ impl Shared {
         if let Some(artifact) = self.held().get(&step).and_then(|outputs| outputs.get(output)) {
             return Ok(artifact.clone());
         }
-        let name = &self.plan.steps[step].name;
         let stored = entries.get(&step).and_then(|e| e.outputs.get(output)).ok_or_else(|| {
-            // A part that the split left empty, say.
-            Failed::Step(
-                Problem::new(ProblemKind::User, format!("the step {name} has no {output}"))
-                    .hint("give the split more rows for that part"),
-            )
+            Failed::Step(match output {
+                "balanced" => Problem::new(
+                    ProblemKind::User,
+                    "the npz file has no X_train_unSMOTE, so no balanced rows beside the raw ones",
+                )
+                .at("balance")
+                .hint("use `balance: none`, or `balance: smote`"),
+                part => Problem::new(ProblemKind::User, format!("the {part} part has no row"))
+                    .at("split")
+                    .hint(format!("give it more rows with `{part}_size`")),
+            })
         })?;
         let bytes = self.store.get(stored).map_err(Failed::Store)?;
         let artifact = Artifact::decode(bytes).map_err(|e| Failed::Step(e.problem(&self.plan.steps[step].place)))?;

@@ -219,6 +219,10 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
             draft.inputs = vec![("train", step, "train")];
             b.add(draft)
         });
+        let judging = match spec {
+            ModelSpec::Majority(_) => json!({"baseline": true}),
+            _ => json!({}),
+        };
         let mut parts = Vec::new();
         for &role in &held_out {
             let parameters = match (&fit, as_published) {
@@ -232,7 +236,8 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
             draft.inputs = vec![("part", prepare, role.word())];
             draft.inputs.extend(fit.map(|fit| ("model", fit, "model")));
             let predict = b.add(draft);
-            let mut draft = Draft::new(StepKind::Judge, format!("judge/{name}/{}", role.word()), &place, json!({}));
+            let mut draft =
+                Draft::new(StepKind::Judge, format!("judge/{name}/{}", role.word()), &place, judging.clone());
             draft.part = Some(Part::first(role));
             draft.inputs = vec![
                 ("part", prepare, role.word()),

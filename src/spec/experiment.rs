@@ -379,6 +379,19 @@ fn cross_checks(e: &Experiment) -> Vec<Fault> {
             ));
         }
     }
+    if matches!(e.balance, Balance::Given(_)) {
+        if !npz {
+            let hint = "use `balance: smote` or `balance: none`";
+            out.push(fault(&["balance"], "`given` takes the balanced rows of an npz file, and there is none", hint));
+        }
+        if !e.clean.is_empty() {
+            out.push(fault(
+                &["clean"],
+                "the balanced rows of an npz file cannot be cleaned: they would lose their originals",
+                "take `clean` out, or use another `balance`",
+            ));
+        }
+    }
     if e.models.is_empty() {
         out.push(fault(&["models"], "no model", "add at least one, such as `random_forest: {}`"));
     }

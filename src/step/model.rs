@@ -2,7 +2,7 @@
 
 use super::{Artifact, Outcome, Predictions, StepError, Work};
 use crate::ml::metrics::{Judged, judge as measure};
-use crate::ml::{Dataset, ModelSpec, Part, Role, Training, Votes, argmax};
+use crate::ml::{Dataset, ModelSpec, Part, Role, Training, Votes, Warning, argmax};
 use crate::table::{PlainColumn, PlainValues, write_predictions_parquet};
 
 /// The training rows of a fit: the recipe's part must be a training part.
@@ -116,7 +116,12 @@ pub(super) fn judge(work: &Work<'_>) -> Result<Outcome, StepError> {
         },
     )?;
     let mut outcome = Outcome::default();
-    outcome.notes.warnings = warnings;
+    // The baseline never predicts but one class: that is no news.
+    if !work.optional::<bool>("baseline")?.unwrap_or(false) {
+        let part = work.recipe.part.map_or("", |p| p.role.word());
+        outcome.notes.warnings =
+            warnings.into_iter().map(|w| Warning { message: format!("on {part}: {}", w.message), ..w }).collect();
+    }
     outcome.outputs.insert("judgement".into(), Artifact::Judgement(judgement));
     Ok(outcome)
 }

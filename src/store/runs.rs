@@ -1,11 +1,12 @@
 //! Run folders: `<runs>/<id>/`.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Store, StoreError};
 use crate::digest::Digest;
+use crate::record::{Event, Line};
 
 /// A run id: date and time, the experiment's name, and six characters that tell two runs of one second apart.
 #[must_use]
@@ -18,6 +19,11 @@ pub fn new_run_id(stamp: &str, name: &str, salt: &[u8]) -> String {
     let plain = plain.trim_matches('-');
     let plain = if plain.is_empty() { "experiment" } else { plain };
     format!("{stamp}-{plain}-{}", Digest::of(salt).short(6))
+}
+
+/// The date and time of an id.
+fn stamp(id: &str) -> &str {
+    id.get(..15).unwrap_or(id)
 }
 
 /// One run's folder, open for writing.
@@ -60,7 +66,23 @@ impl Store {
             }
         }
         ids.sort();
+        // Ids tell seconds; runs of one second are put in order by their first event.
+        for same in ids.chunk_by_mut(|a, b| stamp(a) == stamp(b)).filter(|same| same.len() > 1) {
+            same.sort_by_cached_key(|id| self.began(id));
+        }
         Ok(ids)
+    }
+
+    /// When a run began, as its first event says it.
+    fn began(&self, id: &str) -> Option<String> {
+        let path = self.runs.join(id).join("events.jsonl");
+        let mut first = String::new();
+        BufReader::new(File::open(path).ok()?).read_line(&mut first).ok()?;
+        let line: Line = serde_json::from_str(&first).ok()?;
+        match line.event {
+            Event::RunStarted { at, .. } => Some(at),
+            _ => None,
+        }
     }
 
     /// The run that a word means: an id, a unique beginning of one, or `latest`.

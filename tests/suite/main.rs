@@ -1,4 +1,3 @@
 //! All integration tests in one binary: one link of the dependencies instead of one per file.
 
 #![allow(missing_docs)]
-
