@@ -21,6 +21,8 @@ pub(super) struct Terminal {
     mode: Mode,
     notes: Out,
     stored: usize,
+    /// Steps that were not tried, by the step that failed.
+    skipped: BTreeMap<String, usize>,
 }
 
 impl Terminal {
@@ -32,7 +34,7 @@ impl Terminal {
         } else {
             Mode::Plain
         };
-        Self { mode, notes: Out::new(), stored: 0 }
+        Self { mode, notes: Out::new(), stored: 0, skipped: BTreeMap::new() }
     }
 
     pub(super) fn show(&mut self, event: &Event) {
@@ -65,7 +67,7 @@ impl Terminal {
                 self.clear(step);
                 self.say(&format!("  failed  {step}"));
             }
-            Event::StepSkipped { step, because } => self.say(&format!("  skipped {step:<32} because {because} failed")),
+            Event::StepSkipped { because, .. } => *self.skipped.entry(because.clone()).or_default() += 1,
             Event::Interrupted => self.say("interrupted: what is finished is kept"),
             _ => {}
         }
@@ -88,6 +90,9 @@ impl Terminal {
     }
 
     pub(super) fn end(&mut self) {
+        for (because, n) in std::mem::take(&mut self.skipped) {
+            self.say(&format!("  skipped {n} {} because {because} failed", if n == 1 { "step" } else { "steps" }));
+        }
         if self.stored > 0 {
             let many = if self.stored == 1 { "1 step was" } else { &format!("{} steps were", self.stored) };
             self.say(&format!("  {many} in the store already"));

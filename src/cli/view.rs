@@ -1,5 +1,6 @@
 //! Records as text: the table of models and metrics, warnings, timings; the list of runs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use comfy_table::presets::NOTHING;
@@ -115,12 +116,17 @@ pub(super) fn summary(record: &RunRecord, allow: &[Waiver], folder: &Path) -> St
             }
         }
     }
+    let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
     for step in &record.steps {
         match &step.state {
-            StepState::Failed(problem) => out.push_str(&format!("\nfailed: {}: {}\n", step.step, problem.message)),
-            StepState::Skipped(because) => out.push_str(&format!("skipped: {} because {because} failed\n", step.step)),
+            StepState::Failed(problem) => out.push_str(&format!("\nfailed {}: {}\n", step.step, problem.message)),
+            StepState::Skipped(because) => *skipped.entry(because).or_default() += 1,
             StepState::Open | StepState::Done => {}
         }
+    }
+    for (because, n) in skipped {
+        let steps = if n == 1 { "step" } else { "steps" };
+        out.push_str(&format!("skipped {n} {steps} because {because} failed\n"));
     }
     let computed = record.volatile.step_seconds.len().saturating_sub(record.volatile.stored.len());
     let mut slow: Vec<_> =

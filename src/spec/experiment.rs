@@ -232,7 +232,12 @@ impl Experiment {
         let json = node.json();
         let mut resolved = match document().read(&json) {
             Ok(resolved) => resolved,
-            Err(faults) => return Err(SpecError { faults: faults.into_iter().map(placed).collect() }),
+            Err(faults) => {
+                let mut faults: Vec<SpecFault> = faults.into_iter().map(placed).collect();
+                // In the order of the document; overrides have no line and keep their order after it.
+                faults.sort_by_key(|f| f.place.at.map_or((u32::MAX, 0), |at| at));
+                return Err(SpecError { faults });
+            }
         };
         if resolved["name"] == "" {
             resolved["name"] = stem.into();
