@@ -78,7 +78,7 @@ impl From<StoreError> for Failure {
             StoreError::Damaged { .. } => {
                 problem(ProblemKind::Machine).hint("run again: what is damaged was moved aside and is made anew")
             }
-            StoreError::Nondeterministic { .. } => problem(ProblemKind::Bug),
+            StoreError::Nondeterministic(_) => problem(ProblemKind::Bug),
             StoreError::NoSuchRun(_) => problem(ProblemKind::User).hint("`runner ls` lists the runs"),
         }
         .into()

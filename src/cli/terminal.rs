@@ -52,10 +52,10 @@ impl Terminal {
                 }
             }
             Event::StepProgress { step, thousandths } => {
-                if let Mode::Live(_, bars) = &self.mode {
-                    if let Some(bar) = bars.get(step) {
-                        bar.set_position(u64::from(*thousandths));
-                    }
+                if let Mode::Live(_, bars) = &self.mode
+                    && let Some(bar) = bars.get(step)
+                {
+                    bar.set_position(u64::from(*thousandths));
                 }
             }
             Event::StepFinished { step, how: How::Computed, seconds, .. } => {
@@ -74,10 +74,10 @@ impl Terminal {
     }
 
     fn clear(&mut self, step: &str) {
-        if let Mode::Live(_, bars) = &mut self.mode {
-            if let Some(bar) = bars.remove(step) {
-                bar.finish_and_clear();
-            }
+        if let Mode::Live(_, bars) = &mut self.mode
+            && let Some(bar) = bars.remove(step)
+        {
+            bar.finish_and_clear();
         }
     }
 

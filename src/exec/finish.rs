@@ -111,10 +111,10 @@ fn verdict(experiment: &Experiment, plan: &Plan, judged: &[(usize, Role, Judgeme
     // The first model wins a tie.
     let mut winner: Option<(usize, f64)> = None;
     for (index, part, judgement) in judged {
-        if let (true, Some(value)) = (*part == role, judgement.get(metric)) {
-            if winner.is_none_or(|(_, best)| metric.gain(value, best) > 0.0) {
-                winner = Some((*index, value));
-            }
+        if let (true, Some(value)) = (*part == role, judgement.get(metric))
+            && winner.is_none_or(|(_, best)| metric.gain(value, best) > 0.0)
+        {
+            winner = Some((*index, value));
         }
     }
     if let Some((index, value)) = winner {

@@ -294,7 +294,7 @@ impl Shared {
         }
         let entry = Entry::new(step.key, stored, notes, begun.elapsed().as_secs_f64());
         self.store.put_entry(&step.name, &step.recipe.to_json(), &entry).map_err(|error| match error {
-            StoreError::Nondeterministic { .. } => Failed::Step(
+            StoreError::Nondeterministic(_) => Failed::Step(
                 Problem::new(ProblemKind::Bug, error.to_string()).hint("please report it with the experiment"),
             ),
             other => Failed::Store(other),

@@ -206,10 +206,10 @@ impl Reader {
         let before = self.faults.len();
         let mut deeper: Option<Vec<Fault>> = None;
         for alternative in all {
-            if let Some(out) = self.read(alternative, value) {
-                if self.faults.len() == before {
-                    return Some(out);
-                }
+            if let Some(out) = self.read(alternative, value)
+                && self.faults.len() == before
+            {
+                return Some(out);
             }
             let faults = self.faults.split_off(before);
             if deeper.is_none() && faults.iter().any(|f| f.path.len() > self.path.len()) {

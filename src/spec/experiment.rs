@@ -365,24 +365,24 @@ fn cross_checks(e: &Experiment) -> Vec<Fault> {
             }
         }
     }
-    if let Some(positive) = &d.positive {
-        if !d.groups.contains_key(&positive.0) {
-            let hint = closest(&positive.0, d.groups.keys().map(String::as_str))
-                .map_or_else(|| "name one of `dataset.groups`".to_owned(), |g| format!("did you mean {g:?}?"));
-            out.push(fault(&["dataset", "positive"], format!("no group is called {:?}", positive.0), hint));
-        }
+    if let Some(positive) = &d.positive
+        && !d.groups.contains_key(&positive.0)
+    {
+        let hint = closest(&positive.0, d.groups.keys().map(String::as_str))
+            .map_or_else(|| "name one of `dataset.groups`".to_owned(), |g| format!("did you mean {g:?}?"));
+        out.push(fault(&["dataset", "positive"], format!("no group is called {:?}", positive.0), hint));
     }
     if d.train_on == TrainOn::Group && d.groups.is_empty() {
         out.push(fault(&["dataset", "train_on"], "there are no groups to train on", "add `dataset.groups`"));
     }
-    if let Some(target) = &d.target {
-        if d.keep_aside.contains(target) {
-            out.push(fault(
-                &["dataset", "keep_aside"],
-                format!("the target {:?} cannot be kept aside", target.0),
-                "take it out of `keep_aside`: the target is never a feature",
-            ));
-        }
+    if let Some(target) = &d.target
+        && d.keep_aside.contains(target)
+    {
+        out.push(fault(
+            &["dataset", "keep_aside"],
+            format!("the target {:?} cannot be kept aside", target.0),
+            "take it out of `keep_aside`: the target is never a feature",
+        ));
     }
     if matches!(e.balance, Balance::Given(_)) {
         if !npz {
@@ -426,12 +426,13 @@ fn cross_checks(e: &Experiment) -> Vec<Fault> {
         if a.at_least.is_none() && a.at_most.is_none() {
             out.push(fault(&["assert", &index], "no bound", "add `at_least:` or `at_most:`"));
         }
-        if let Some(name) = &a.model {
-            if !e.models.iter().any(|m| &m.name == name) && name != crate::ml::MAJORITY {
-                let hint = closest(name, e.models.iter().map(|m| m.name.as_str()))
-                    .map_or_else(|| "name one of `models`".to_owned(), |g| format!("did you mean {g:?}?"));
-                out.push(fault(&["assert", &index, "model"], format!("no model is called {name:?}"), hint));
-            }
+        if let Some(name) = &a.model
+            && !e.models.iter().any(|m| &m.name == name)
+            && name != crate::ml::MAJORITY
+        {
+            let hint = closest(name, e.models.iter().map(|m| m.name.as_str()))
+                .map_or_else(|| "name one of `models`".to_owned(), |g| format!("did you mean {g:?}?"));
+            out.push(fault(&["assert", &index, "model"], format!("no model is called {name:?}"), hint));
         }
     }
     for (i, waiver) in e.allow.iter().enumerate() {

@@ -68,7 +68,7 @@ impl Node {
         let layer: Arc<str> = Arc::from(layer);
         let at = |l: serde_saphyr::Location| {
             let (line, column) = (l.line(), l.column());
-            (line > 0).then(|| (line as u32, column as u32))
+            (line > 0).then_some((line as u32, column as u32))
         };
         match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
             Ok(raw) => Ok(build(raw, &layer, &at)),

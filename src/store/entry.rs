@@ -7,7 +7,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Store, StoreError};
+use super::{Different, Store, StoreError};
 use crate::digest::Digest;
 use crate::record::Notes;
 
@@ -84,13 +84,13 @@ impl Store {
             for (name, stored) in &known.outputs {
                 let computed = entry.outputs.get(name).map(|o| o.digest);
                 if computed != Some(stored.digest) {
-                    return Err(StoreError::Nondeterministic {
+                    return Err(StoreError::Nondeterministic(Box::new(Different {
                         step: step.to_owned(),
                         key: entry.key,
                         output: name.clone(),
                         stored: stored.digest,
                         computed: computed.unwrap_or(Digest::of(b"")),
-                    });
+                    })));
                 }
             }
             return Ok(());
@@ -128,7 +128,7 @@ mod tests {
         store.put_entry("fit/x", &Json::Null, &first).unwrap();
         assert_eq!(store.entry(&key).unwrap(), Some(first.clone()));
         let error = store.put_entry("fit/x", &Json::Null, &entry(&store, key, b"b")).unwrap_err();
-        assert!(matches!(error, StoreError::Nondeterministic { .. }), "{error}");
+        assert!(matches!(error, StoreError::Nondeterministic(_)), "{error}");
         // An object that is gone makes the step one to be done again.
         fs::remove_file(store.object_path(&first.outputs["out"].digest)).unwrap();
         assert_eq!(store.entry(&key).unwrap(), None);

@@ -60,22 +60,27 @@ pub enum StoreError {
         problem: String,
     },
     /// One key, two results.
-    #[error("step {step} gave different bytes for the same key {key}: {output} was {stored}, now {computed}")]
-    Nondeterministic {
-        /// The step.
-        step: String,
-        /// Its key.
-        key: Digest,
-        /// The output that differs.
-        output: String,
-        /// The digest stored.
-        stored: Digest,
-        /// The digest computed now.
-        computed: Digest,
-    },
+    #[error(transparent)]
+    Nondeterministic(Box<Different>),
     /// No run, or more than one, of this name.
     #[error("{0}")]
     NoSuchRun(String),
+}
+
+/// A step that gave other bytes for a key that has a result.
+#[derive(Debug, Error)]
+#[error("step {step} gave different bytes for the same key {key}: {output} was {stored}, now {computed}")]
+pub struct Different {
+    /// The step.
+    pub step: String,
+    /// Its key.
+    pub key: Digest,
+    /// The output that differs.
+    pub output: String,
+    /// The digest stored.
+    pub stored: Digest,
+    /// The digest computed now.
+    pub computed: Digest,
 }
 
 impl StoreError {
