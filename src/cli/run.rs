@@ -22,8 +22,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) file: FileArgs,
     /// Worker threads; 0 means one per core
-    #[arg(long, short = 'j', value_name = "N", default_value_t = 0, alias = "threads")]
-    pub(super) jobs: usize,
+    #[arg(long, short = 'j', value_name = "N", default_value_t = 0, alias = "threads", value_parser = clap::value_parser!(u16).range(0..=1024))]
+    pub(super) jobs: u16,
     /// No progress, no table: only errors and the exit code
     #[arg(long, short)]
     pub(super) quiet: bool,
@@ -50,7 +50,7 @@ pub(super) fn run(args: &RunArgs, place: &Folders, out: &mut Out) -> Result<u8, 
 
     // The run is registered.
     let store = Arc::new(Store::open(&place.runs, place.store.as_deref())?);
-    let runner = Runner::new(args.jobs);
+    let runner = Runner::new(usize::from(args.jobs));
     let begun = Instant::now();
     let now = jiff::Zoned::now();
     let salt = format!("{now} {}", std::process::id());
