@@ -175,8 +175,8 @@ fn report(
     }
     for missed in &record.missed {
         let got = missed.value.map_or_else(|| "it is undefined".to_owned(), |v| format!("got {v:.4}"));
-        let message = format!("assert: {} of {}: expected {}, {got}", missed.metric.word(), missed.model, missed.bound);
-        out.note(&Placed { problem: Problem::new(ProblemKind::Step, message), shown_place: None }.render());
+        let message = format!("{} of {}: expected {}, {got}", missed.metric.word(), missed.model, missed.bound);
+        out.note(&placed(Problem::new(ProblemKind::Step, message).at("assert"), experiment).render());
     }
     if args.quiet || args.events {
         return Ok(());

@@ -74,8 +74,13 @@ fn read(path: &str, beside: &Path, data_dir: Option<&Path>) -> Result<Vec<u8>, P
             Ok(bytes) => return Ok(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => tried.push(full.display().to_string()),
             Err(error) => {
-                let what = if full.is_dir() { "it is a folder".to_owned() } else { error.to_string() };
-                return Err(Problem::new(ProblemKind::User, format!("cannot read {}: {what}", full.display())));
+                let (what, hint) = if full.is_dir() {
+                    ("it is a folder".to_owned(), "name the file in it, or a list of files")
+                } else {
+                    (error.to_string(), "check the file's permissions")
+                };
+                let message = format!("cannot read {}: {what}", full.display());
+                return Err(Problem::new(ProblemKind::User, message).hint(hint));
             }
         }
         if Path::new(path).is_absolute() {

@@ -189,8 +189,9 @@ impl Sizes {
                 Err(MlError::parameter("test_size", problem))
             }
             _ => {
-                let problem =
-                    format!("{test} test rows and {validation} validation rows leave none of {rows} rows to train on");
+                let problem = format!(
+                    "{test} test rows and {validation} validation rows leave none of {rows} rows to train on: expected shares that leave some"
+                );
                 Err(MlError::parameter("validation_size", problem))
             }
         }

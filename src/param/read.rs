@@ -120,6 +120,14 @@ fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|w| format!("{w:?}")).collect::<Vec<_>>().join(" or ")
+}
+
+fn all_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// The value as a message shows it: short, and as it was typed.
 fn shown(value: &Json) -> String {
     match value {
@@ -243,8 +251,18 @@ impl Reader {
             (Shape::Text { loose: true }, Json::Number(_) | Json::Bool(_)) => Json::String(value.to_string()),
             (Shape::Word(words), Json::String(word)) => {
                 if !words.iter().any(|(w, _)| w == word) {
-                    let hint = closest(word, words.iter().map(|(w, _)| *w)).map(|w| format!("did you mean {w:?}?"));
-                    self.fault(format!("expected {}, got {word:?}", shape.words()), hint);
+                    let all = || words.iter().map(|(w, _)| *w);
+                    let near: Vec<_> = match closest(word, all()) {
+                        Some(near) => vec![near],
+                        None => all().filter(|w| w.starts_with(&format!("{word}_"))).collect(),
+                    };
+                    let near = (!near.is_empty()).then(|| format!("did you mean {}?", quoted(&near)));
+                    // A long list would bury the message.
+                    let (rule, list) = match words.len() {
+                        0..=12 => (shape.words(), None),
+                        many => (format!("one of {many} words"), Some(format!("known are {}", all_of(all())))),
+                    };
+                    self.fault(format!("expected {rule}, got {word:?}"), near.or(list));
                     return None;
                 }
                 value.clone()
@@ -427,13 +445,13 @@ impl Reader {
             let names = || choice.variants.iter().map(|v| v.name);
             let hint = match closest(name, names()) {
                 Some(near) => format!("did you mean {near:?}? a free name needs `kind:`"),
-                None => format!("add `kind:` with {}", one_of(names())),
+                None => "name it after its kind, or add `kind:` with one of them".to_owned(),
             };
             let path = self.path.clone();
             self.faults.push(Fault {
                 path,
                 on_key: true,
-                message: format!("unknown model {name:?}: known are {}", one_of(names())),
+                message: format!("unknown model {name:?}: known are {}", all_of(names())),
                 hint: Some(hint),
             });
         }

@@ -206,11 +206,18 @@ impl Experiment {
     /// # Errors
     /// All faults at once, each with its place.
     pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, SpecError> {
-        let Merged { node, files } = merge(file, overrides)?;
+        let Merged { node, files, faults } = merge(file, overrides)?;
         let folder = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
         let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         drop(files);
-        Self::check(node, folder, &stem)
+        let checked = Self::check(node, folder, &stem);
+        if faults.is_empty() {
+            return checked;
+        }
+        let mut all = checked.err().map(|error| error.faults).unwrap_or_default();
+        all.extend(faults);
+        all.sort_by_key(in_order);
+        Err(SpecError { faults: all })
     }
 
     /// Checks a resolved experiment that was stored as JSON.
@@ -234,8 +241,7 @@ impl Experiment {
             Ok(resolved) => resolved,
             Err(faults) => {
                 let mut faults: Vec<SpecFault> = faults.into_iter().map(placed).collect();
-                // In the order of the document; overrides have no line and keep their order after it.
-                faults.sort_by_key(|f| f.place.at.map_or((u32::MAX, 0), |at| at));
+                faults.sort_by_key(in_order);
                 return Err(SpecError { faults });
             }
         };
@@ -288,6 +294,11 @@ impl Experiment {
             .collect();
         self.node.place_of(&steps, false)
     }
+}
+
+/// The order of the document; overrides have no line and keep their order after it.
+fn in_order(fault: &SpecFault) -> (u32, u32) {
+    fault.place.at.unwrap_or((u32::MAX, 0))
 }
 
 fn node_of(json: &Json, layer: &str) -> Node {

@@ -27,6 +27,8 @@ pub struct Merged {
     pub node: Node,
     /// The files read, the named one last.
     pub files: Vec<PathBuf>,
+    /// What can only be seen in the single layers; the rest is found in the merged document.
+    pub faults: Vec<SpecFault>,
 }
 
 struct Layer {
@@ -85,7 +87,43 @@ pub fn merge(file: &Path, overrides: &Overrides) -> Result<Merged, SpecError> {
     if !faults.is_empty() {
         return Err(SpecError { faults });
     }
-    Ok(Merged { node: combine(&layers)?, files })
+    Ok(Merged { node: combine(&layers)?, files, faults: nothing_to_remove(&layers)? })
+}
+
+/// `models: {mlp: null}` removes a model of the layers below; where there is none, it is more likely meant to be one.
+fn nothing_to_remove(layers: &[Layer]) -> Result<Vec<SpecFault>, SpecError> {
+    let mut faults = Vec::new();
+    for (i, layer) in layers.iter().enumerate() {
+        let Some(NodeValue::Map(own)) = layer.node.entry("models").map(|e| &e.node.value) else { continue };
+        if !own.iter().any(|e| e.node.value == NodeValue::Scalar(Json::Null)) {
+            continue;
+        }
+        let below = if i == 0 { None } else { Some(combine(&layers[..i])?) };
+        let known: Vec<&Entry> = match below.as_ref().and_then(|b| b.entry("models")).map(|e| &e.node.value) {
+            Some(NodeValue::Map(entries)) => {
+                entries.iter().filter(|e| e.node.value != NodeValue::Scalar(Json::Null)).collect()
+            }
+            _ => Vec::new(),
+        };
+        for entry in own.iter().filter(|e| e.node.value == NodeValue::Scalar(Json::Null)) {
+            if known.iter().any(|e| e.key == entry.key) {
+                continue;
+            }
+            let hint = match crate::param::closest(&entry.key, known.iter().map(|e| e.key.as_str())) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("write `{}: {{}}` for the defaults", entry.key),
+            };
+            faults.push(SpecFault {
+                path: Some(format!("models.{}", entry.key)),
+                ..SpecFault::at(
+                    &entry.key_place,
+                    "null removes an inherited model, and there is nothing to remove",
+                    Some(hint),
+                )
+            });
+        }
+    }
+    Ok(faults)
 }
 
 fn read_file(
@@ -99,9 +137,9 @@ fn read_file(
     let place = named_by.unwrap_or(&here);
     let canonical = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     if open.contains(&canonical) {
-        return Err(
-            SpecFault::at(place, format!("{name} extends itself, directly or through its parents"), None).into()
-        );
+        let hint = "take one `extends:` of the circle out".to_owned();
+        let message = format!("{name} extends itself, directly or through its parents");
+        return Err(SpecFault::at(place, message, Some(hint)).into());
     }
     let bytes = std::fs::read(file).map_err(|error| {
         let what = match error.kind() {
@@ -115,14 +153,21 @@ fn read_file(
         let at = Place { layer: name.as_str().into(), at: Some((line as u32, 1)) };
         SpecError::from(SpecFault::at(&at, "this is not UTF-8 text", Some("save the file as UTF-8".into())))
     })?;
-    let node = Node::parse(text.strip_prefix('\u{feff}').unwrap_or(&text), &name)
-        .map_err(|(place, message)| SpecError::from(SpecFault::at(&place, message, None)))?;
+    let node = Node::parse(text.strip_prefix('\u{feff}').unwrap_or(&text), &name).map_err(|(place, message)| {
+        let hint = mend(&message).to_owned();
+        SpecError::from(SpecFault::at(&place, message, Some(hint)))
+    })?;
     let node = match node.value {
         NodeValue::Map(_) => node,
         NodeValue::Scalar(Json::Null) => {
-            return Err(SpecFault::at(&here, "the file is empty", Some("`runner schema` lists the keys".into())).into());
+            return Err(
+                SpecFault::at(&here, "the file is empty", Some("`runner explain` lists the keys".into())).into()
+            );
         }
-        _ => return Err(SpecFault::at(&node.place, "expected a map of keys such as `dataset:`", None).into()),
+        _ => {
+            let hint = Some("take the leading `-` or quotes away; `runner explain` lists the keys".to_owned());
+            return Err(SpecFault::at(&node.place, "expected a map of keys such as `dataset:`", hint).into());
+        }
     };
     open.push(canonical);
     if let Some(entry) = node.entry("extends") {
@@ -142,6 +187,17 @@ fn read_file(
     Ok(())
 }
 
+/// The next move for text that is not YAML.
+fn mend(message: &str) -> &'static str {
+    if message.starts_with("duplicate key") {
+        "keep one of them"
+    } else if message.contains("tabs") {
+        "indent with spaces"
+    } else {
+        "look at the brackets, quotes and indentation here and just before"
+    }
+}
+
 fn without_extends(node: Node) -> Node {
     match node.value {
         NodeValue::Map(entries) => Node {
@@ -159,9 +215,10 @@ fn assignment(base: &Node, layer: &str, path: &[&str], value: &str) -> Result<No
     if path.iter().any(|p| p.is_empty()) {
         return Err(SpecFault::at(&place, "the path has an empty part", None));
     }
-    let value = Node::parse(value, layer)
-        .map(|node| unplaced(node, &place))
-        .map_err(|(_, message)| SpecFault::at(&place, format!("the value is not YAML: {message}"), None))?;
+    let value = Node::parse(value, layer).map(|node| unplaced(node, &place)).map_err(|(_, message)| {
+        let hint = Some("quote the whole argument, and close every bracket and quote in it".to_owned());
+        SpecFault::at(&place, format!("the value is not YAML: {message}"), hint)
+    })?;
     place_at(Some(base), path, value, &place)
 }
 

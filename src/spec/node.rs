@@ -132,7 +132,11 @@ fn plain_message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     // The place is reported apart from the message.
     let text = text.lines().next().unwrap_or_default();
-    text.split(" at line ").next().unwrap_or(text).trim_end_matches([',', ' ']).to_owned()
+    let text = text.split(" at line ").next().unwrap_or(text).trim_end_matches([',', ' ']);
+    match text.strip_prefix("duplicate mapping key: ") {
+        Some(rest) => format!("duplicate key {:?}", rest.split(", set ").next().unwrap_or(rest)),
+        None => text.to_owned(),
+    }
 }
 
 enum Raw {

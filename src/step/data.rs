@@ -3,7 +3,7 @@
 use super::model::training;
 use super::{Artifact, Outcome, StepError, Work};
 use crate::flow::simulate;
-use crate::ml::{Balance, Dataset, Frame, LedgerEntry, MISSING, Part, Role, SplitSpec, Training};
+use crate::ml::{Balance, Dataset, Frame, LedgerEntry, MISSING, MlError, Part, Role, SplitSpec, Training};
 use crate::pipeline::{Pipeline, PrepareStep};
 use crate::spec::dataset::{CleanStep, DatasetSpec};
 use crate::table::{self, Input, Table};
@@ -107,13 +107,29 @@ pub(super) fn split(work: &Work<'_>) -> Result<Outcome, StepError> {
     Ok(outcome)
 }
 
+/// A parameter's fault begins with the word of its step, which gives the place where that word stands once.
+fn at_step(steps: &[PrepareStep], error: MlError) -> StepError {
+    let MlError::Parameter { problem, .. } = &error else { return error.into() };
+    let named: Vec<(usize, &str)> = steps
+        .iter()
+        .enumerate()
+        .map(|(i, step)| (i, step.word()))
+        .filter(|(_, word)| problem.strip_prefix(word).is_some_and(|rest| rest.starts_with(": ")))
+        .collect();
+    match named.as_slice() {
+        [(i, word)] => StepError::At { place: format!("prepare.{i}.{word}"), error },
+        _ => error.into(),
+    }
+}
+
 pub(super) fn prepare(work: &Work<'_>) -> Result<Outcome, StepError> {
     let steps: Vec<PrepareStep> = work.parameter("steps")?;
     let frame = work.input("frame")?.frame()?;
     let split = work.input("split")?.split()?;
     let train = split.training(frame)?;
     let mut outcome = Outcome::default();
-    let (pipeline, warnings) = Pipeline::fit(&steps, &train, work.seed(), work.progress)?;
+    let (pipeline, warnings) =
+        Pipeline::fit(&steps, &train, work.seed(), work.progress).map_err(|e| at_step(&steps, e))?;
     outcome.notes.warnings = warnings;
     let rows = train.get().rows() as u64;
     for change in pipeline.changes() {

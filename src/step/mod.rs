@@ -59,6 +59,14 @@ pub enum StepError {
     /// The data does not allow what was asked.
     #[error(transparent)]
     Ml(#[from] MlError),
+    /// The same of the setting at a place.
+    #[error("{error}")]
+    At {
+        /// Dotted path in the experiment.
+        place: String,
+        /// What it does not allow.
+        error: MlError,
+    },
     /// A stored input cannot be read.
     #[error("{0}")]
     Artifact(String),
@@ -81,6 +89,7 @@ impl StepError {
                 line: error.line,
                 hints: error.hints.clone(),
             },
+            Self::At { place, error } => Self::Ml(error.clone()).problem(place),
             Self::Ml(MlError::Parameter { name, problem }) => {
                 Problem::new(ProblemKind::User, problem.clone()).at(format!("{place}.{name}"))
             }
