@@ -1,5 +1,7 @@
 //! The commands as a user sees them. What they print is kept in `snapshots/`.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::fs;
 
 use runner::record::{Event, Line};

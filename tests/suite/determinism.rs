@@ -1,5 +1,7 @@
 //! The same file gives the same bytes: in two processes, with one thread and with eight, with and without a store.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -3,6 +3,8 @@
 //!
 //! A sample's first line may say `# exit: 1` (2 is the rule), `# args: --set a.b=c` or `# env: NAME=value`.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::fs;
 use std::process::Stdio;
 
