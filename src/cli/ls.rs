@@ -6,10 +6,9 @@ use super::failure::Failure;
 use super::out::Out;
 use super::{Folders, Output, view};
 use crate::record::RunRecord;
-use crate::store::Store;
 
 pub(super) fn ls(place: &Folders, output: Output, out: &mut Out) -> Result<u8, Failure> {
-    let store = Store::open(&place.runs, place.store.as_deref())?;
+    let store = place.look()?;
     let mut rows = Vec::new();
     for id in store.run_ids()? {
         let record = store.read_run_file(&id, "record.json").ok().map(|bytes| RunRecord::from_json(&bytes));

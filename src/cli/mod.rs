@@ -15,7 +15,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::record::{Problem, ProblemKind};
 use crate::spec::Overrides;
+use crate::store::Store;
+use failure::Failure;
 
 use out::Out;
 
@@ -41,6 +44,18 @@ struct Folders {
     /// Folder where relative data paths are looked up, after that of the YAML file
     #[arg(long, global = true, value_name = "DIR", env = "RUNNER_DATA_DIR")]
     data_dir: Option<PathBuf>,
+}
+
+impl Folders {
+    /// The store, for looking only: nothing is made where there is none.
+    fn look(&self) -> Result<Store, Failure> {
+        if !self.runs.is_dir() {
+            let message = format!("there is no folder of runs at {}", self.runs.display());
+            let hint = "give it with --runs; `runner run experiments/baseline.yaml` makes one in `runs`";
+            return Err(Problem::new(ProblemKind::User, message).hint(hint).into());
+        }
+        Ok(Store::open(&self.runs, self.store.as_deref())?)
+    }
 }
 
 /// An experiment's file and what is laid over it.

@@ -178,7 +178,7 @@ fn report(
         let message = format!("{} of {}: expected {}, {got}", missed.metric.word(), missed.model, missed.bound);
         out.note(&placed(Problem::new(ProblemKind::Step, message).at("assert"), experiment).render());
     }
-    if args.quiet || args.events {
+    if args.events || (args.quiet && args.output == Output::Text) {
         return Ok(());
     }
     match args.output {

@@ -8,7 +8,7 @@ use crate::spec::Waiver;
 use crate::store::{Store, StoreError};
 
 pub(super) fn show(place: &Folders, run: &str, output: Output, out: &mut Out) -> Result<u8, Failure> {
-    let store = Store::open(&place.runs, place.store.as_deref())?;
+    let store = place.look()?;
     let id = store.find_run(run)?;
     let record = read(&store, &id)?;
     match output {

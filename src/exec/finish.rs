@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Ran, load};
 use crate::digest::Digest;
 use crate::ml::metrics::{Judgement, Metric};
-use crate::ml::{Code, Role, Warning};
+use crate::ml::{Code, Role, SplitSpec, Warning};
 use crate::plan::Plan;
 use crate::record::{Event, Missed, RunRecord, Summary, label_csv, multiclass_csv};
 use crate::spec::{ClusterLabels, Experiment, JudgedOn};
@@ -86,6 +86,20 @@ pub fn finish(
             write(record, &format!("{folder}/{}.parquet", model.name), &store.get(stored)?)?;
         }
     }
+    for model in &plan.models {
+        let stored = model.fit.and_then(|fit| ran.entries.get(&fit)).and_then(|e| e.outputs.get("model"));
+        if let Some(stored) = stored {
+            write(record, &format!("models/{}.bin", model.name), &store.get(stored)?)?;
+        }
+    }
+    if let Some(stored) = ran.entries.get(&plan.prepare).and_then(|e| e.outputs.get("pipeline")) {
+        write(record, "models/pipeline.bin", &store.get(stored)?)?;
+    }
+    if let Some(winner) = record.winner.clone() {
+        let mut text = serde_json::to_string_pretty(&winner).unwrap_or_default();
+        text.push('\n');
+        write(record, "models/winner.json", text.as_bytes())?;
+    }
     if let Some(entry) = ran.entries.get(&plan.publish) {
         for (name, stored) in &entry.outputs {
             write(record, name, &store.get(stored)?)?;
@@ -101,6 +115,13 @@ fn verdict(experiment: &Experiment, plan: &Plan, judged: &[(usize, Role, Judgeme
     let warn = |events: &mut Vec<Event>, place: &str, message: String| {
         events.push(Event::Warned { warning: Warning::new(Code::S09, message).at(place) });
     };
+    let d = &experiment.dataset;
+    let npz = d.path.as_ref().is_some_and(|p| p.0.iter().any(|p| p.to_lowercase().ends_with(".npz")));
+    let official = d.train.is_some() || npz;
+    if official && !matches!(experiment.split, SplitSpec::Predefined(_)) {
+        let text = "the test part that came with the data is mixed into a new split, which hides how the two differ";
+        events.push(Event::Warned { warning: Warning::new(Code::S01, text).at("split") });
+    }
     let has_validation = judged.iter().any(|(_, role, _)| *role == Role::Validation);
     let wanted = &experiment.evaluate.winner;
     let role = match wanted.on {
@@ -116,6 +137,10 @@ fn verdict(experiment: &Experiment, plan: &Plan, judged: &[(usize, Role, Judgeme
         {
             winner = Some((*index, value));
         }
+    }
+    if winner.is_none() && !judged.is_empty() {
+        let text = format!("no winner: {} is undefined for every model", metric.word());
+        events.push(Event::Warned { warning: Warning::new(Code::R03, text).at("evaluate.winner") });
     }
     if let Some((index, value)) = winner {
         let model = plan.models[index].name.clone();

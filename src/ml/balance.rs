@@ -1,5 +1,6 @@
 //! Balancing of training rows: a closed choice.
 
+use super::resample::{RandomOver, RandomUnder};
 use super::smote::Smote;
 use super::{Dataset, MlError, Progress, Training, Warning};
 use crate::digest::Seed;
@@ -24,6 +25,8 @@ choice! {
         None(NoBalance) = "none",
         Smote(Smote) = "smote",
         Given(GivenBalance) = "given",
+        RandomOver(RandomOver) = "random_over",
+        RandomUnder(RandomUnder) = "random_under",
     }
 }
 
@@ -40,10 +43,12 @@ impl Balance {
         match self {
             Self::None(_) | Self::Given(_) => None,
             Self::Smote(p) => p.random_state,
+            Self::RandomOver(p) => p.random_state,
+            Self::RandomUnder(p) => p.random_state,
         }
     }
 
-    /// The balanced training rows, the original ones first and untouched.
+    /// The balanced training rows, the original ones (those that stay) first and untouched.
     ///
     /// # Errors
     /// [`MlError`] where the data does not allow it.
@@ -57,6 +62,8 @@ impl Balance {
             Self::None(_) => Ok((train.clone(), Vec::new())),
             Self::Given(_) => Err(MlError::data("balance: given takes rows of an npz file, there are none here")),
             Self::Smote(p) => p.resample(train, seed, progress),
+            Self::RandomOver(p) => Ok((p.resample(train, seed)?, Vec::new())),
+            Self::RandomUnder(p) => Ok((p.resample(train, seed)?, Vec::new())),
         }
     }
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::random::Rng;
-use super::{Code, Dataset, MlError, Progress, Training, Warning};
+use super::{Code, Dataset, MlError, Progress, Training, Warning, check_finite};
 use crate::digest::Seed;
 use crate::param::{Range, parameters, words};
 
@@ -144,6 +144,39 @@ impl KMeans {
         let Some(best) = best else {
             return Err(MlError::parameter("n_init", "expected a whole number of at least 1, got 0"));
         };
+        Ok(self.kept(best, x.nrows()))
+    }
+
+    /// Clusters the training rows from these first centres, shape (clusters, columns), as scikit-learn's
+    /// `KMeans(init=first, n_init=1)` does. Nothing is drawn; `init`, `n_init` and `random_state` do not count.
+    ///
+    /// Warns (R02) as [`Self::fit`] does.
+    ///
+    /// # Errors
+    /// [`MlError::Parameter`] for another number of centres than `n_clusters`, more clusters than rows, or a parameter
+    /// outside its range; [`MlError::Width`] and [`MlError::NotFinite`] for centres that do not fit the rows.
+    pub fn fit_from(
+        &self,
+        train: &Training<Dataset>,
+        first: ArrayView2<'_, f64>,
+    ) -> Result<(KMeansModel, Vec<Warning>), MlError> {
+        let x = train.get().x();
+        self.check(x.nrows())?;
+        if first.nrows() != self.n_clusters {
+            let problem = format!("expected {} first centres, got {}", self.n_clusters, first.nrows());
+            return Err(MlError::parameter("n_clusters", problem));
+        }
+        if first.ncols() != x.ncols() {
+            return Err(MlError::Width { expected: x.ncols(), got: first.ncols() });
+        }
+        let first = first.as_standard_layout().into_owned();
+        check_finite(&first)?;
+        let found = Rows::new(x).lloyd(first, self.max_iter, self.tol * mean_variance(x));
+        Ok(self.kept(found, x.nrows()))
+    }
+
+    /// The model of the restart that was kept, with its warnings.
+    fn kept(&self, best: Restart, rows: usize) -> (KMeansModel, Vec<Warning>) {
         let mut warnings = Vec::new();
         if !best.converged {
             warnings.push(Warning::new(
@@ -159,13 +192,11 @@ impl KMeans {
                 Code::R02,
                 format!(
                     "k-means found {} clusters with a row, not the {} asked for: too few of the {} rows differ",
-                    best.clusters_with_rows,
-                    self.n_clusters,
-                    x.nrows()
+                    best.clusters_with_rows, self.n_clusters, rows
                 ),
             ));
         }
-        Ok((KMeansModel { centers: best.centers, inertia: best.inertia, n_iter: best.n_iter }, warnings))
+        (KMeansModel { centers: best.centers, inertia: best.inertia, n_iter: best.n_iter }, warnings)
     }
 
     fn check(&self, rows: usize) -> Result<(), MlError> {

@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::dbscan::{Dbscan, DbscanModel};
 use super::forest::{DecisionTree, Forest, RandomForest};
+use super::gaussian_mixture::{GaussianMixture, GaussianMixtureModel};
+use super::gaussian_nb::{GaussianNb, GaussianNbModel};
 use super::kmeans::{KMeans, KMeansModel};
+use super::knn::{Knn, KnnModel};
+use super::logistic_regression::{LogisticRegression, LogisticRegressionModel};
 use super::majority::{Majority, MajorityModel};
 use super::mlp::{Mlp, MlpModel};
 use super::{Dataset, MlError, Numerics, Progress, Training, Votes, Warning};
@@ -21,6 +25,10 @@ choice! {
         KMeans(KMeans) = "kmeans",
         Dbscan(Dbscan) = "dbscan",
         Majority(Majority) = "majority",
+        GaussianNb(GaussianNb) = "gaussian_nb",
+        Knn(Knn) = "knn",
+        LogisticRegression(LogisticRegression) = "logistic_regression",
+        GaussianMixture(GaussianMixture) = "gaussian_mixture",
     }
 }
 
@@ -28,7 +36,7 @@ impl ModelSpec {
     /// Whether it finds clusters without looking at the classes.
     #[must_use]
     pub fn is_clustering(&self) -> bool {
-        matches!(self, Self::KMeans(_) | Self::Dbscan(_))
+        matches!(self, Self::KMeans(_) | Self::Dbscan(_) | Self::GaussianMixture(_))
     }
 
     /// Whether it learns from the balanced rows (supervised models) or from the raw training rows (clusterings and
@@ -52,7 +60,10 @@ impl ModelSpec {
             Self::DecisionTree(p) => p.random_state,
             Self::Mlp(p) => p.random_state,
             Self::KMeans(p) => p.random_state,
-            Self::Dbscan(_) | Self::Majority(_) => None,
+            Self::GaussianMixture(p) => p.random_state,
+            Self::Dbscan(_) | Self::Majority(_) | Self::GaussianNb(_) | Self::Knn(_) | Self::LogisticRegression(_) => {
+                None
+            }
         }
     }
 
@@ -92,6 +103,17 @@ impl ModelSpec {
                 (State::Dbscan(model, votes), warnings)
             }
             Self::Majority(p) => (State::Majority(p.fit(train)), Vec::new()),
+            Self::GaussianNb(p) => (State::GaussianNb(p.fit(train)?), Vec::new()),
+            Self::Knn(p) => (State::Knn(p.fit(train)?), Vec::new()),
+            Self::LogisticRegression(p) => {
+                let (model, warnings) = p.fit(train, progress)?;
+                (State::LogisticRegression(model), warnings)
+            }
+            Self::GaussianMixture(p) => {
+                let (model, warnings) = p.fit(train, seed, progress)?;
+                let votes = Votes::count(&model.assign(data.x().view()), data.y(), data.n_classes());
+                (State::GaussianMixture(model, votes), warnings)
+            }
         };
         Ok((FittedModel { width: data.width(), classes: data.classes().to_vec(), state }, warnings))
     }
@@ -104,6 +126,10 @@ enum State {
     KMeans(KMeansModel, Votes),
     Dbscan(DbscanModel, Votes),
     Majority(MajorityModel),
+    GaussianNb(GaussianNbModel),
+    Knn(KnnModel),
+    LogisticRegression(LogisticRegressionModel),
+    GaussianMixture(GaussianMixtureModel, Votes),
 }
 
 /// A fitted model. It knows its width and its classes and refuses rows that it cannot take.
@@ -152,6 +178,10 @@ impl FittedModel {
             State::KMeans(model, votes) => votes.shares(&model.assign(x)),
             State::Dbscan(model, votes) => votes.shares(&model.assign(x)),
             State::Majority(model) => model.predict_proba(x),
+            State::GaussianNb(model) => model.predict_proba(x),
+            State::Knn(model) => model.predict_proba(x),
+            State::LogisticRegression(model) => model.predict_proba(x),
+            State::GaussianMixture(model, votes) => votes.shares(&model.assign(x)),
         })
     }
 
@@ -172,6 +202,7 @@ impl FittedModel {
         Ok(match &self.state {
             State::KMeans(model, _) => Some(model.assign(x)),
             State::Dbscan(model, _) => Some(model.assign(x)),
+            State::GaussianMixture(model, _) => Some(model.assign(x)),
             _ => None,
         })
     }
@@ -180,7 +211,7 @@ impl FittedModel {
     #[must_use]
     pub fn votes(&self) -> Option<&Votes> {
         match &self.state {
-            State::KMeans(_, votes) | State::Dbscan(_, votes) => Some(votes),
+            State::KMeans(_, votes) | State::Dbscan(_, votes) | State::GaussianMixture(_, votes) => Some(votes),
             _ => None,
         }
     }
@@ -208,6 +239,15 @@ impl FittedModel {
     pub fn feature_importances(&self) -> Option<Vec<f64>> {
         match &self.state {
             State::Forest(model) => Some(model.feature_importances().to_vec()),
+            _ => None,
+        }
+    }
+
+    /// Out-of-bag accuracy, for a forest that was asked for it.
+    #[must_use]
+    pub fn oob_score(&self) -> Option<f64> {
+        match &self.state {
+            State::Forest(model) => model.oob_score(),
             _ => None,
         }
     }

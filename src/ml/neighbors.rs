@@ -247,6 +247,15 @@ impl KdTree {
         best.found.first().map(|&(distance, row)| (row as usize, distance))
     }
 
+    /// The `k` rows nearest to `point` with their squared distances, nearest first and lower rows first among equals; all
+    /// rows where there are fewer.
+    #[must_use]
+    pub fn k_nearest(&self, point: &[f64], k: usize) -> Vec<(f64, u32)> {
+        let mut best = Nearest::new(k, f64::INFINITY);
+        self.search(point, None, &mut best);
+        best.found
+    }
+
     /// The `k` rows nearest to every row, itself left out, nearest first and lower rows first among equals: row `i`
     /// has `[i * k .. (i + 1) * k]`. `k` is cut to the number of other rows; returned beside the rows.
     #[must_use]
@@ -311,26 +320,28 @@ impl KdTree {
 }
 
 /// The `k` nearest rows so far, sorted by distance, then row.
-struct Nearest {
+pub(super) struct Nearest {
     k: usize,
     limit: f64,
-    found: Vec<(f64, u32)>,
+    pub(super) found: Vec<(f64, u32)>,
 }
 
 impl Nearest {
-    fn new(k: usize, limit: f64) -> Self {
+    /// Room for `k` rows of at most this squared distance.
+    pub(super) fn new(k: usize, limit: f64) -> Self {
         Self { k, limit, found: Vec::with_capacity(k + 1) }
     }
 
     /// Whether a row at this squared distance would be one of the `k`.
-    fn wants(&self, distance: f64, row: u32) -> bool {
+    pub(super) fn wants(&self, distance: f64, row: u32) -> bool {
         match self.found.last() {
             Some(&last) if self.found.len() == self.k => (distance, row) < last,
             _ => distance <= self.limit,
         }
     }
 
-    fn offer(&mut self, distance: f64, row: u32) {
+    /// Takes a row that is wanted.
+    pub(super) fn offer(&mut self, distance: f64, row: u32) {
         let place = self.found.partition_point(|&(d, r)| d < distance || (d == distance && r < row));
         if place < self.k {
             if self.found.len() == self.k {

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::neighbors::KdTree;
 use super::random::Rng;
+use super::resample::{Target, Way, members};
 use super::{Code, Dataset, MlError, Progress, Training, Warning};
 use crate::digest::Seed;
 use crate::param::{Range, parameters};
@@ -25,6 +26,8 @@ parameters! {
         k_neighbors: usize = 5, within Range::at_least(1.0);
         /// The seed of the draws instead of the one derived from the experiment's; `null` is the derived one.
         random_state: Option<u64> = None;
+        /// Rows per class instead of those of the largest: a number for all, or a map from class to number.
+        target: Option<Target> = None;
     }
 }
 
@@ -46,7 +49,8 @@ impl Smote {
     /// Warns (R01) for each class that is raised with fewer neighbours than `k_neighbors`.
     ///
     /// # Errors
-    /// [`MlError::Parameter`] for `k_neighbors` = 0.
+    /// [`MlError::Parameter`] for `k_neighbors` = 0, or a target that names an unknown class or fewer rows than there
+    /// are.
     pub fn resample(
         &self,
         train: &Training<Dataset>,
@@ -70,19 +74,16 @@ impl Smote {
         warnings: &mut Vec<Warning>,
     ) -> Result<Dataset, MlError> {
         let counts = data.class_counts();
-        let largest = counts.iter().copied().max().unwrap_or(0);
-        let mut members: Vec<Vec<usize>> = counts.iter().map(|&count| Vec::with_capacity(count)).collect();
-        for (row, &class) in data.y().iter().enumerate() {
-            members[class as usize].push(row);
-        }
-        let raised: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0 && counts[c] < largest).collect();
-        let total = data.rows() + raised.iter().map(|&class| largest - counts[class]).sum::<usize>();
+        let sizes = Way::Over.sizes(self.target.as_ref(), data)?;
+        let members = members(data);
+        let raised: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] < sizes[c]).collect();
+        let total = data.rows() + raised.iter().map(|&class| sizes[class] - counts[class]).sum::<usize>();
 
         let mut values = Vec::with_capacity(total * data.width());
         values.extend(data.x());
         let mut y = data.y().to_vec();
         for (done, &class) in raised.iter().enumerate() {
-            let missing = largest - counts[class];
+            let missing = sizes[class] - counts[class];
             let rows = data.x().select(Axis(0), &members[class]);
             let (neighbours, k) = KdTree::new(rows.view()).k_nearest_of_own(self.k_neighbors);
             if k < self.k_neighbors {
@@ -163,7 +164,7 @@ mod tests {
     }
 
     fn resampled(train: &Training<Dataset>, k: usize, seed: u64) -> (Dataset, Vec<Warning>) {
-        let smote = Smote { k_neighbors: k, random_state: None };
+        let smote = Smote { k_neighbors: k, ..Smote::default() };
         let (balanced, warnings) = smote.resample(train, Seed::new(seed), Progress::none()).unwrap();
         (balanced.into_inner(), warnings)
     }
@@ -221,9 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn a_target_says_how_many_rows_a_class_gets() {
+        let train = training(array![[0.0], [1.0], [2.0], [3.0], [9.0], [8.0]], vec![0, 0, 0, 0, 1, 1], 2);
+        let counts = |target| {
+            let smote = Smote { k_neighbors: 1, target: Some(target), ..Smote::default() };
+            smote.resample(&train, Seed::new(1), Progress::none()).map(|(data, _)| data.get().class_counts())
+        };
+        assert_eq!(counts(Target::Every(3)).unwrap(), [4, 3]);
+        assert_eq!(counts(Target::Every(6)).unwrap(), [6, 6]);
+        assert_eq!(counts(Target::ByClass([("class 1".to_owned(), 9)].into())).unwrap(), [4, 9]);
+        assert!(counts(Target::ByClass([("class 0".to_owned(), 3)].into())).is_err());
+    }
+
+    #[test]
     fn no_neighbours_are_refused_and_a_stated_seed_wins() {
         let train = training(array![[0.0], [1.0], [2.0], [3.0], [9.0], [8.0]], vec![0, 0, 0, 0, 1, 1], 2);
-        let smote = |k, state| Smote { k_neighbors: k, random_state: state };
+        let smote = |k, state| Smote { k_neighbors: k, random_state: state, target: None };
         let none = Progress::none();
         assert!(smote(0, None).resample(&train, Seed::new(0), none).unwrap_err().to_string().contains("k_neighbors"));
         let a = smote(1, Some(5)).resample(&train, Seed::new(1), none).unwrap().0;

@@ -40,10 +40,10 @@ macro_rules! codes {
 }
 
 codes! {
+    /// A test part that came with the data was mixed into a new split.
+    S01,
     /// Something was fitted on, or chosen by, all rows, test rows included.
     S03,
-    /// Equal rows in training and test.
-    S04,
     /// The winner, a threshold or labels were chosen on the test part.
     S09,
     /// Rows, columns or values were changed or dropped while loading.

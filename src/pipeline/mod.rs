@@ -13,6 +13,15 @@ mod constant;
 mod encode;
 mod impute;
 mod input;
+mod log1p;
+mod min_max;
+mod normal;
+mod pca;
+mod quantile;
+mod robust;
+#[cfg(test)]
+mod scale_tests;
+mod scaled;
 mod select;
 mod standardize;
 mod table;
@@ -27,6 +36,11 @@ pub use constant::{DropConstant, FittedDropConstant};
 pub use encode::{EncodedColumn, FittedOneHot, FittedOrdinal, OneHot, Ordinal};
 pub use impute::{CategoryFill, Fill, FilledColumn, FittedImpute, Impute, NumericFill};
 pub use input::{Input, InputKind};
+pub use log1p::{FittedLog1p, Log1p};
+pub use min_max::{FittedMinMax, MinMax, MinMaxColumn};
+pub use pca::{FittedPca, Pca};
+pub use quantile::{FittedQuantile, OutputDistribution, Quantile, QuantileColumn};
+pub use robust::{FittedRobust, Robust, RobustColumn};
 pub use select::{FittedSelect, Importance, Select, SelectBy};
 pub use standardize::{FittedStandardize, ScaledColumn, Standardize};
 
@@ -44,6 +58,11 @@ choice! {
         OneHot(OneHot) = "one_hot",
         Ordinal(Ordinal) = "ordinal",
         Select(Select) = "select",
+        MinMax(MinMax) = "min_max",
+        Robust(Robust) = "robust",
+        Log1p(Log1p) = "log1p",
+        Quantile(Quantile) = "quantile",
+        Pca(Pca) = "pca",
     }
 }
 
@@ -51,15 +70,20 @@ impl PrepareStep {
     /// What can be said of the step before there is data.
     ///
     /// # Errors
-    /// [`MlError::Parameter`] where both `columns` and `except` are given.
+    /// [`MlError::Parameter`] where both `columns` and `except` are given, or parameters do not go together.
     pub fn check(&self) -> Result<(), MlError> {
         match self {
+            Self::MinMax(s) => return s.check(),
+            Self::Robust(s) => return s.check(),
+            Self::Pca(s) => return s.check(),
+            Self::Select(s) => return s.check(),
             Self::Impute(s) => s.chosen(),
             Self::DropConstant(s) => s.chosen(),
             Self::Standardize(s) => s.chosen(),
             Self::OneHot(s) => s.chosen(),
             Self::Ordinal(s) => s.chosen(),
-            Self::Select(s) => s.chosen(),
+            Self::Log1p(s) => s.chosen(),
+            Self::Quantile(s) => s.chosen(),
         }
         .check()
     }
@@ -77,6 +101,11 @@ impl PrepareStep {
             Self::Standardize(s) => FittedStep::Standardize(s.fit(table)?),
             Self::OneHot(s) => FittedStep::OneHot(s.fit(table)?),
             Self::Ordinal(s) => FittedStep::Ordinal(s.fit(table)?),
+            Self::MinMax(s) => FittedStep::MinMax(s.fit(table)?),
+            Self::Robust(s) => FittedStep::Robust(s.fit(table)?),
+            Self::Log1p(s) => FittedStep::Log1p(s.fit(table)?),
+            Self::Quantile(s) => FittedStep::Quantile(s.fit(table)?),
+            Self::Pca(s) => FittedStep::Pca(s.fit(table)?),
             Self::Select(s) => {
                 let (fitted, warnings) = s.fit(table, labels, seed, progress)?;
                 return Ok((FittedStep::Select(fitted), warnings));
@@ -101,6 +130,16 @@ pub enum FittedStep {
     Ordinal(FittedOrdinal),
     /// `select`.
     Select(FittedSelect),
+    /// `min_max`.
+    MinMax(FittedMinMax),
+    /// `robust`.
+    Robust(FittedRobust),
+    /// `log1p`.
+    Log1p(FittedLog1p),
+    /// `quantile`.
+    Quantile(FittedQuantile),
+    /// `pca`.
+    Pca(FittedPca),
 }
 
 impl FittedStep {
@@ -114,6 +153,11 @@ impl FittedStep {
             Self::OneHot(_) => "one_hot",
             Self::Ordinal(_) => "ordinal",
             Self::Select(_) => "select",
+            Self::MinMax(_) => "min_max",
+            Self::Robust(_) => "robust",
+            Self::Log1p(_) => "log1p",
+            Self::Quantile(_) => "quantile",
+            Self::Pca(_) => "pca",
         }
     }
 
@@ -125,6 +169,11 @@ impl FittedStep {
             Self::OneHot(s) => s.apply(table, applied),
             Self::Ordinal(s) => s.apply(table, applied),
             Self::Select(s) => table.remove(&s.dropped),
+            Self::MinMax(s) => s.apply(table),
+            Self::Robust(s) => s.apply(table),
+            Self::Log1p(s) => s.apply(table, applied),
+            Self::Quantile(s) => s.apply(table),
+            Self::Pca(s) => s.apply(table),
         }
     }
 }
@@ -150,7 +199,8 @@ pub struct Applied {
     pub unknown_categories: Vec<(String, usize)>,
     /// Missing values that `impute` filled.
     pub filled: Vec<(String, usize)>,
-    /// Numbers below the least or above the greatest training value, by input column.
+    /// Numbers below the least or above the greatest training value, by input column (or by component, where `log1p`
+    /// comes after `pca`).
     pub out_of_range: Vec<(String, usize)>,
 }
 
@@ -201,8 +251,8 @@ fn other_version(version: u32) -> String {
 }
 
 impl Pipeline {
-    /// Version of the stored form. 1: the first.
-    pub const VERSION: u32 = 1;
+    /// Version of the stored form. 1: the first. 2: `select` says what it judged by; five more steps.
+    pub const VERSION: u32 = 2;
 
     /// Fits every step on the training rows as the earlier steps left them. The draws of the `n`-th step of a kind
     /// depend on `seed`, the kind and `n` only.
@@ -383,11 +433,16 @@ impl Pipeline {
         self.grouping.as_ref()
     }
 
-    /// What the last `select` judged, in the order of its table; `None` without one.
+    /// What the last `select` by importance or mutual information judged, in the order of its table; `None` without
+    /// one.
     #[must_use]
     pub fn importances(&self) -> Option<&[Importance]> {
         self.steps.iter().rev().find_map(|step| match step {
-            FittedStep::Select(select) => Some(select.importances.as_slice()),
+            FittedStep::Select(select)
+                if matches!(select.by, SelectBy::ForestImportance | SelectBy::MutualInformation) =>
+            {
+                Some(select.importances.as_slice())
+            }
             _ => None,
         })
     }

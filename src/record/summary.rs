@@ -98,6 +98,9 @@ pub fn label_csv(summary: &Summary<'_>) -> String {
         ("recall", Metric::GroupRecall),
         ("f1", Metric::GroupF1),
         ("roc_auc", Metric::GroupRocAuc),
+        ("average_precision", Metric::GroupAveragePrecision),
+        ("brier_score_loss", Metric::GroupBrier),
+        ("matthews_corrcoef", Metric::GroupMcc),
         ("false_positive_rate", Metric::GroupFalsePositiveRate),
     ];
     let mut header = vec!["model".to_owned()];

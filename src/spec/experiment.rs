@@ -10,7 +10,7 @@ use super::layers::{Merged, Overrides, dotted, merge};
 use super::node::Node;
 use super::{SpecError, SpecFault};
 use crate::ml::metrics::Metric;
-use crate::ml::{Balance, ModelSpec, SplitSpec};
+use crate::ml::{Balance, Code, ModelSpec, SplitSpec};
 use crate::param::{Fault, Parameter, PathStep, Range, Shape, closest, parameters, record, words};
 use crate::pipeline::PrepareStep;
 
@@ -400,6 +400,13 @@ fn cross_checks(e: &Experiment) -> Vec<Fault> {
             let hint = "use `balance: smote` or `balance: none`";
             out.push(fault(&["balance"], "`given` takes the balanced rows of an npz file, and there is none", hint));
         }
+        if !matches!(e.split, SplitSpec::Predefined(_)) || e.split.has_validation() {
+            out.push(fault(
+                &["split"],
+                "`balance: given` needs the split that the npz file came with: its made rows descend from all its training rows",
+                "use `split: predefined` without a validation part, or another `balance`",
+            ));
+        }
         if !e.clean.is_empty() {
             out.push(fault(
                 &["clean"],
@@ -407,6 +414,35 @@ fn cross_checks(e: &Experiment) -> Vec<Fault> {
                 "take `clean` out, or use another `balance`",
             ));
         }
+    }
+    for (i, step) in e.prepare.iter().enumerate() {
+        if let Err(error) = step.check() {
+            let index = i.to_string();
+            out.push(fault(&["prepare", &index, step.word()], error.to_string(), "see `runner explain prepare`"));
+        }
+    }
+    let waived = e.allow.iter().any(|w| w.check == Code::S01.word());
+    if (d.train.is_some() || npz) && !matches!(e.split, SplitSpec::Predefined(_)) && !waived {
+        out.push(fault(
+            &["split"],
+            "the data comes with a test part of its own, and a new split would mix it into training (check S01)",
+            "use `split: predefined`, or accept it with `allow: [{check: S01, reason: …}]`",
+        ));
+    }
+    let deciding = e.evaluate.winner.metric;
+    if deciding == Metric::Inertia {
+        out.push(fault(
+            &["evaluate", "winner", "metric"],
+            "inertia is measured on the training rows, so it cannot choose a winner",
+            "choose by a metric such as f1_macro",
+        ));
+    }
+    if deciding.word().starts_with("group_") && (d.groups.is_empty() || d.positive.is_none()) {
+        out.push(fault(
+            &["evaluate", "winner", "metric"],
+            format!("{} needs `dataset.groups` and `dataset.positive`", deciding.word()),
+            "add them, or choose by a metric such as f1_macro",
+        ));
     }
     if e.models.is_empty() {
         out.push(fault(&["models"], "no model", "add at least one, such as `random_forest: {}`"));
@@ -447,9 +483,9 @@ fn cross_checks(e: &Experiment) -> Vec<Fault> {
         }
     }
     for (i, waiver) in e.allow.iter().enumerate() {
-        let known = crate::ml::Code::ALL.iter().any(|c| c.word() == waiver.check);
+        let known = Code::ALL.iter().any(|c| c.word() == waiver.check);
         if !known {
-            let words = crate::ml::Code::ALL.iter().map(|c| c.word()).collect::<Vec<_>>().join(", ");
+            let words = Code::ALL.iter().map(|c| c.word()).collect::<Vec<_>>().join(", ");
             let index = i.to_string();
             out.push(fault(
                 &["allow", &index, "check"],

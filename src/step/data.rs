@@ -4,7 +4,7 @@ use super::model::training;
 use super::{Artifact, Outcome, StepError, Work};
 use crate::flow::simulate;
 use crate::ml::{Balance, Dataset, Frame, LedgerEntry, MISSING, MlError, Part, Role, SplitSpec, Training};
-use crate::pipeline::{Pipeline, PrepareStep};
+use crate::pipeline::{Applied, Pipeline, PrepareStep};
 use crate::spec::dataset::{CleanStep, DatasetSpec};
 use crate::table::{self, Input, Table};
 
@@ -122,6 +122,21 @@ fn at_step(steps: &[PrepareStep], error: MlError) -> StepError {
     }
 }
 
+/// Notes what was done to the cells of a part, by column.
+fn told(outcome: &mut Outcome, role: Role, applied: &Applied) {
+    let counted = [
+        ("filled cells", &applied.filled),
+        ("unknown categories", &applied.unknown_categories),
+        ("cells outside the training range", &applied.out_of_range),
+    ];
+    for (what, columns) in counted {
+        if !columns.is_empty() {
+            let by_column: serde_json::Map<_, _> = columns.iter().map(|(c, n)| (c.clone(), (*n).into())).collect();
+            outcome.notes.facts.push((format!("{} {what}", role.word()), by_column.into()));
+        }
+    }
+}
+
 pub(super) fn prepare(work: &Work<'_>) -> Result<Outcome, StepError> {
     let steps: Vec<PrepareStep> = work.parameter("steps")?;
     let frame = work.input("frame")?.frame()?;
@@ -147,12 +162,14 @@ pub(super) fn prepare(work: &Work<'_>) -> Result<Outcome, StepError> {
     let (data, applied) = pipeline.apply_training(&train)?;
     outcome.notes.warnings.extend(applied.warnings().into_iter().map(|w| w.at("train")));
     outcome.notes.facts.push(("features".into(), pipeline.features().len().into()));
+    told(&mut outcome, Role::Train, &applied);
     outcome.notes.facts.push(("train rows".into(), data.get().rows().into()));
     outcome.outputs.insert("train".into(), Artifact::Dataset(data.into_inner()));
     for role in [Role::Validation, Role::Test] {
         if let Some(part) = split.held_out(role, frame)? {
             let (data, applied) = pipeline.apply(&part)?;
             outcome.notes.warnings.extend(applied.warnings().into_iter().map(|w| w.at(role.word())));
+            told(&mut outcome, role, &applied);
             outcome.notes.facts.push((format!("{} rows", role.word()), data.rows().into()));
             outcome.outputs.insert(role.word().into(), Artifact::Dataset(data));
         }

@@ -11,7 +11,7 @@ use runner::digest::Seed;
 use runner::ml::dbscan::Dbscan;
 use runner::ml::kmeans::KMeans;
 use runner::ml::metrics::classification::{AverageScores, binary_scores};
-use runner::ml::metrics::ranking::{log_loss, roc_auc, roc_auc_ovr};
+use runner::ml::metrics::ranking::{log_loss, one_vs_rest, roc_auc};
 use runner::ml::metrics::{ConfusionMatrix, Judged, Judgement, Metric, Value, clustering, judge};
 use runner::ml::neighbors::KdTree;
 use runner::ml::smote::{Draw, synthesise};
@@ -140,7 +140,7 @@ fn classification_metrics_are_those_of_scikit_learn() {
         let proba = (!case["proba"].is_null()).then(|| matrix(&case["proba"]));
         if let Some(proba) = &proba {
             same(&format!("{name}: log loss"), &log_loss(&y_true, proba.view()), &want["log_loss"]);
-            let auc = roc_auc_ovr(&y_true, proba.view(), &class_names(k));
+            let auc = one_vs_rest(&y_true, proba.view(), &class_names(k)).roc_auc;
             for (c, (got, want)) in auc.per_class.iter().zip(list(&want["roc_auc_per_class"])).enumerate() {
                 same(&format!("{name}: roc auc of {c}"), got, want);
             }

@@ -2,7 +2,13 @@
 
 #![allow(missing_docs)]
 
+mod bars;
 mod cli;
+mod conformance;
+mod data;
 mod determinism;
+mod golden;
 mod invalid;
+mod keys;
+mod properties;
 mod support;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use runner::digest::{Digest, Seed};
 use runner::ml::metrics::Value;
-use runner::ml::metrics::ranking::{roc_auc, roc_auc_ovr};
+use runner::ml::metrics::ranking::{one_vs_rest, roc_auc};
 use runner::ml::smote::{FIRST_SYNTHETIC_ID, Smote};
 use runner::ml::split::{RandomSplit, Size, SizeOrZero, StratifiedSplit};
 use runner::ml::{Code, Column, Dataset, Frame, Labels, Part, Progress, Role, SplitSpec, Training, Warning};
@@ -135,7 +135,7 @@ fn smote_points_lie_between_a_row_and_a_neighbour_of_its_class() {
         let ids = (0..rows as u64).map(|i| 7 + i).collect();
         let data = Dataset::new(x.clone(), y.clone(), class_names(4), features, ids).unwrap();
         let train = Training::new(Part::first(Role::Train), data.clone()).unwrap();
-        let smote = Smote { k_neighbors: k, random_state: None };
+        let smote = Smote { k_neighbors: k, ..Smote::default() };
         let (balanced, warnings) = smote.resample(&train, Seed::new(seed), Progress::none()).unwrap();
         let balanced = balanced.get();
 
@@ -204,7 +204,7 @@ fn roc_auc_does_not_change_under_rising_maps() {
         let shares: Vec<f64> = rows.iter().map(|r| f64::from(r.1 + 30) / 60.0).collect();
         let proba = Array2::from_shape_fn((rows.len(), 2), |(i, c)| if c == 1 { shares[i] } else { 1.0 - shares[i] });
         let y: Vec<u32> = positive.iter().map(|&p| u32::from(p)).collect();
-        let ovr = roc_auc_ovr(&y, proba.view(), &class_names(2));
+        let ovr = one_vs_rest(&y, proba.view(), &class_names(2)).roc_auc;
         prop_assert_eq!(ovr.macro_average.get().is_some(), plain.get().is_some());
         if let (Some(both), Some(plain)) = (ovr.macro_average.get(), plain.get()) {
             prop_assert!((both - plain).abs() < 1e-12);

@@ -7,6 +7,7 @@
 mod codes;
 mod grow;
 mod linfa;
+mod oob;
 mod params;
 mod score;
 mod split;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use self::codes::{Code, Coded, Codes};
 use self::grow::{Limits, grow};
+use self::oob::OutOfBag;
 use self::score::{Entropy, Gini, WeightedGini};
 use self::split::Item;
 use self::weights::Bootstrap;
@@ -50,6 +52,7 @@ pub struct Forest {
     width: usize,
     trees: Vec<Tree>,
     importances: Vec<f64>,
+    oob_score: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +61,7 @@ struct Stored {
     width: usize,
     trees: Vec<Tree>,
     importances: Vec<f64>,
+    oob_score: Option<f64>,
 }
 
 impl TryFrom<Stored> for Forest {
@@ -67,11 +71,18 @@ impl TryFrom<Stored> for Forest {
         let sound = s.n_classes > 0
             && !s.trees.is_empty()
             && s.importances.len() == s.width
+            && s.oob_score.is_none_or(|score| (0.0..=1.0).contains(&score))
             && s.trees.iter().all(|tree| tree.is_sound(s.width, s.n_classes));
         if !sound {
             return Err("the trees of the stored forest are damaged");
         }
-        Ok(Self { n_classes: s.n_classes, width: s.width, trees: s.trees, importances: s.importances })
+        Ok(Self {
+            n_classes: s.n_classes,
+            width: s.width,
+            trees: s.trees,
+            importances: s.importances,
+            oob_score: s.oob_score,
+        })
     }
 }
 
@@ -129,14 +140,22 @@ impl Forest {
     pub fn feature_importances(&self) -> Vec<f64> {
         self.importances.clone()
     }
+
+    /// Share of the training rows that the trees which did not draw them predict right (`oob_score_`), over the rows
+    /// that some tree did not draw; `None` where it was not asked for or there is no such row. On rows made up by
+    /// balancing it is too high: a row is then judged by trees that drew its neighbours.
+    #[must_use]
+    pub fn oob_score(&self) -> Option<f64> {
+        self.oob_score
+    }
 }
 
 impl RandomForest {
     /// Fits the trees, in parallel; tree `i` depends on `seed` and `i` only.
     ///
     /// # Errors
-    /// [`MlError::Parameter`] for class weights of unknown classes, negative or all 0; for `max_samples` without
-    /// `bootstrap` or above what a row can count. [`MlError::Data`] for more rows, columns or classes than 32, 32 and
+    /// [`MlError::Parameter`] for class weights of unknown classes, negative or all 0; for `max_samples` or `oob_score`
+    /// without `bootstrap`; for `max_samples` above what a row can count. [`MlError::Data`] for more rows, columns or classes than 32, 32 and
     /// 16 bits can number.
     pub fn fit(
         &self,
@@ -147,6 +166,12 @@ impl RandomForest {
         let data = train.get();
         if !self.bootstrap && self.max_samples != MaxSamples::All {
             return Err(MlError::parameter("max_samples", "it needs `bootstrap: true`; set it to null without"));
+        }
+        if !self.bootstrap && self.oob_score {
+            return Err(MlError::parameter(
+                "oob_score",
+                "it needs `bootstrap: true`: without, every tree has seen every row",
+            ));
         }
         if self.n_estimators == 0 {
             return Err(MlError::parameter("n_estimators", "expected at least 1, got 0"));
@@ -166,6 +191,7 @@ impl RandomForest {
             Rows::Drawn {
                 bootstrap: Bootstrap::new(data.y(), draws, weights.as_deref().filter(|w| differ(w, data))),
                 balanced: matches!(self.class_weight, ClassWeight::Rule(ForestBalanced::BalancedSubsample)),
+                oob_score: self.oob_score,
             }
         } else {
             Rows::All(weights)
@@ -248,7 +274,18 @@ enum Rows {
         bootstrap: Bootstrap,
         /// Weigh the classes by the drawn rows.
         balanced: bool,
+        /// Remember the rows that were not drawn.
+        oob_score: bool,
     },
+}
+
+/// A tree and what is known of it.
+struct Grown {
+    tree: Tree,
+    /// Impurity decrease by feature.
+    decrease: Vec<f64>,
+    /// Rows that were not drawn, if they are asked for.
+    out: Option<OutOfBag>,
 }
 
 /// A fit with all its parameters resolved.
@@ -288,7 +325,7 @@ impl Plan<'_> {
 
     fn grow_all<C: Code>(&self, codes: &Codes<C>, progress: Progress) -> Result<(Forest, Vec<Warning>), MlError> {
         let done = AtomicUsize::new(0);
-        let grown: Vec<(Tree, Vec<f64>)> = (0..self.trees)
+        let grown: Vec<Grown> = (0..self.trees)
             .into_par_iter()
             .with_max_len(1)
             .map(|i| {
@@ -300,17 +337,22 @@ impl Plan<'_> {
         let width = self.data.width();
         let mut importances = vec![0.0; width];
         let mut trees = Vec::with_capacity(grown.len());
-        for (tree, mut decrease) in grown {
+        let mut outs = Vec::new();
+        for Grown { tree, mut decrease, out } in grown {
             normalise(&mut decrease);
             importances.iter_mut().zip(&decrease).for_each(|(sum, d)| *sum += d);
             trees.push(tree);
+            outs.extend(out);
         }
         normalise(&mut importances);
-        Ok((Forest { n_classes: self.data.n_classes(), width, trees, importances }, Vec::new()))
+        let (oob_score, warning) = if outs.is_empty() { (None, None) } else { oob::accuracy(self.data, &trees, &outs) };
+        let forest = Forest { n_classes: self.data.n_classes(), width, trees, importances, oob_score };
+        Ok((forest, warning.into_iter().collect()))
     }
 
-    fn grow_one<C: Code>(&self, codes: &Codes<C>, mut rng: Rng) -> Result<(Tree, Vec<f64>), MlError> {
+    fn grow_one<C: Code>(&self, codes: &Codes<C>, mut rng: Rng) -> Result<Grown, MlError> {
         let (data, n_classes) = (self.data, self.data.n_classes());
+        let mut out = None;
         let (items, weights) = match &self.rows {
             Rows::All(weights) => {
                 let in_use: Vec<u32> = match weights {
@@ -319,7 +361,7 @@ impl Plan<'_> {
                 };
                 (Item::list(data.y(), data.y().iter().map(|&class| in_use[class as usize])), weights.clone())
             }
-            Rows::Drawn { bootstrap, balanced } => {
+            Rows::Drawn { bootstrap, balanced, oob_score } => {
                 let counts = bootstrap.counts(&mut rng);
                 if let Some(most) = counts.iter().find(|&&n| n > 0xffff) {
                     return Err(MlError::parameter(
@@ -327,6 +369,7 @@ impl Plan<'_> {
                         format!("a row was drawn {most} times; expected at most 65535, so draw fewer"),
                     ));
                 }
+                out = oob_score.then(|| OutOfBag::new(&counts));
                 let weights = balanced.then(|| {
                     let mut drawn = vec![0_usize; n_classes];
                     data.y().iter().zip(&counts).for_each(|(&class, &n)| drawn[class as usize] += n as usize);
@@ -337,11 +380,12 @@ impl Plan<'_> {
         };
         let weights = weights.filter(|w| differ(w, data));
         let rows: usize = items.iter().map(|i| i.drawn() as usize).sum();
-        Ok(match (self.criterion, weights) {
+        let (tree, decrease) = match (self.criterion, weights) {
             (Criterion::Gini, None) => grow(codes, items, n_classes, &self.limits, Gini::default(), rng),
             (Criterion::Gini, Some(w)) => grow(codes, items, n_classes, &self.limits, WeightedGini::new(w), rng),
             (_, w) => grow(codes, items, n_classes, &self.limits, Entropy::new(w, rows), rng),
-        })
+        };
+        Ok(Grown { tree, decrease, out })
     }
 }
 

@@ -236,6 +236,8 @@ parameters! {
         bootstrap: bool = true;
         /// Rows drawn for each tree, with `bootstrap`: a number, a share, or `null` for as many as there are.
         max_samples: MaxSamples = MaxSamples::All;
+        /// Judge each training row by the trees that did not draw it, and keep the accuracy. It needs `bootstrap`.
+        oob_score: bool = false;
         /// How much a row of each class counts: `balanced`, `balanced_subsample`, a map from class name to weight, or
         /// `null`. With `bootstrap`, weights other than `balanced_subsample` are the odds of being drawn.
         class_weight: ClassWeight<ForestBalanced> = ClassWeight::None;

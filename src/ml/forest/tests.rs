@@ -8,7 +8,7 @@ use super::*;
 use crate::ml::{Part, Role};
 use crate::param::Parameter;
 
-fn training(x: Array2<f64>, y: Vec<u32>, n_classes: usize) -> Training<Dataset> {
+pub(super) fn training(x: Array2<f64>, y: Vec<u32>, n_classes: usize) -> Training<Dataset> {
     let names = |p: &str, n: usize| (0..n).map(|i| format!("{p}{i}")).collect();
     let (rows, width) = x.dim();
     let data = Dataset::new(x, y, names("class ", n_classes), names("f", width), (0..rows as u64).collect()).unwrap();
@@ -17,7 +17,7 @@ fn training(x: Array2<f64>, y: Vec<u32>, n_classes: usize) -> Training<Dataset> 
 
 /// 300 rows x 4 columns of scrambled multiples of 1/64 and three noisy classes. The figures of scikit-learn below are
 /// `DecisionTreeClassifier(**parameters).fit(X, y)` on these rows, the same for `random_state` 0 to 29 (no ties).
-fn scrambled() -> Training<Dataset> {
+pub(super) fn scrambled() -> Training<Dataset> {
     let value = |i: usize, j: usize| ((i * i * 31 + i * 7919 + j * j * 577 * (i + 3) + j * 1049) % 9973) as f64 / 64.0;
     let x = Array2::from_shape_fn((300, 4), |(i, j)| value(i, j));
     let class = |i: usize| match (x[[i, 0]] + 0.5 * x[[i, 1]] < 90.0, x[[i, 2]] > 70.0) {

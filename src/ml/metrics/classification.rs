@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ranking::roc_auc;
+use super::calibration::brier_binary;
+use super::ranking::{average_precision, roc_auc};
 use crate::ml::MlError;
 
 /// A figure, or the reason why there is none.
@@ -80,6 +81,8 @@ pub struct Classification {
     pub balanced_accuracy: f64,
     /// Matthews correlation coefficient, see [`ConfusionMatrix::mcc`].
     pub mcc: f64,
+    /// Cohen's kappa, see [`ConfusionMatrix::cohen_kappa`].
+    pub cohen_kappa: Value,
     /// Every class counts the same.
     pub macro_average: AverageScores,
     /// Every row counts the same; all three equal the accuracy.
@@ -166,6 +169,22 @@ impl ConfusionMatrix {
         if scale == 0.0 { 0.0 } else { both as f64 / scale.sqrt() }
     }
 
+    /// Cohen's kappa, unweighted (Cohen 1960; `cohen_kappa_score`): `1 - seen / expected`, the share of rows predicted
+    /// wrong over the share that would be if labels and predictions were drawn apart; at most 1, 0 for chance. Sums
+    /// are exact integers. Undefined where all labels and all predictions are one class.
+    #[must_use]
+    pub fn cohen_kappa(&self) -> Value {
+        let n = i128::from(self.total());
+        let by_chance: i128 =
+            self.supports().iter().zip(self.predicted()).map(|(&s, p)| i128::from(s) * i128::from(p)).sum();
+        let (seen, expected) = ((n - i128::from(self.right())) * n, n * n - by_chance);
+        if expected == 0 {
+            Value::Undefined("all labels and all predictions are of one class".into())
+        } else {
+            Value::Defined(1.0 - seen as f64 / expected as f64)
+        }
+    }
+
     /// Precision, recall, F1 and support of every class index.
     #[must_use]
     pub fn per_class(&self) -> Vec<ClassScores> {
@@ -204,6 +223,7 @@ impl ConfusionMatrix {
             accuracy,
             balanced_accuracy: self.balanced_accuracy(),
             mcc: self.mcc(),
+            cohen_kappa: self.cohen_kappa(),
             macro_average: average(&|_| 1.0),
             micro_average: AverageScores { precision: accuracy, recall: accuracy, f1: accuracy },
             weighted_average: average(&|s| s.support as f64),
@@ -232,6 +252,10 @@ pub struct BinaryScores {
     pub false_positive_rate: Value,
     /// Area under the ROC curve of the scores, see [`roc_auc`].
     pub roc_auc: Value,
+    /// Area under the precision-recall curve of the scores, see [`average_precision`].
+    pub average_precision: Value,
+    /// Brier score of the scores as probabilities, see [`brier_binary`].
+    pub brier: Value,
     /// Figures that had no denominator and were set to 0, each with its reason; a caller warns of them.
     pub zero_division: Vec<String>,
 }
@@ -244,6 +268,10 @@ pub struct BinaryScores {
 pub fn binary_scores(y_true: &[bool], y_pred: &[bool], scores: Option<&[f64]>) -> Result<BinaryScores, MlError> {
     let as_class = |mask: &[bool]| mask.iter().map(|&m| u32::from(m)).collect::<Vec<_>>();
     let matrix = ConfusionMatrix::new(&as_class(y_true), &as_class(y_pred), 2)?;
+    let scored = |metric: fn(&[bool], &[f64]) -> Value| match scores {
+        Some(scores) => metric(y_true, scores),
+        None => Value::Undefined("the model gives no scores".into()),
+    };
     let positive = matrix.per_class()[1];
     let [negatives, false_positives] = [matrix.counts[0].iter().sum::<u64>(), matrix.counts[0][1]];
     let mut zero_division = Vec::new();
@@ -263,10 +291,9 @@ pub fn binary_scores(y_true: &[bool], y_pred: &[bool], scores: Option<&[f64]>) -
         } else {
             Value::Defined(quotient(false_positives, negatives))
         },
-        roc_auc: match scores {
-            Some(scores) => roc_auc(y_true, scores),
-            None => Value::Undefined("the model gives no scores".into()),
-        },
+        roc_auc: scored(roc_auc),
+        average_precision: scored(average_precision),
+        brier: scored(brier_binary),
         zero_division,
     })
 }
@@ -301,6 +328,7 @@ pub(super) mod tests {
         near(scores.accuracy, 0.5);
         near(scores.balanced_accuracy, 0.5);
         near(scores.mcc, 0.422_326_078_996_718_37);
+        near(scores.cohen_kappa.get().unwrap_or(f64::NAN), 0.382_716_049_382_716);
         near(scores.macro_average.precision, 0.417_115_384_615_384_6);
         near(scores.macro_average.recall, 0.4);
         near(scores.macro_average.f1, 0.391_634_491_634_491_6);
@@ -326,6 +354,20 @@ pub(super) mod tests {
         near(scores.mcc, 0.0);
         near(scores.balanced_accuracy, 0.5);
         assert_eq!(scores.zero_division, vec![1]);
+        assert_eq!(scores.cohen_kappa, Value::Defined(0.0));
+        Ok(())
+    }
+
+    #[test]
+    fn cohen_kappa_by_hand() -> Result<(), MlError> {
+        // The example of scikit-learn's documentation: classes negative, neutral, positive.
+        let documented = ConfusionMatrix::new(&[0, 2, 0, 1, 2], &[0, 2, 0, 1, 0], 3)?;
+        assert_eq!(documented.cohen_kappa(), Value::Defined(0.6875));
+        assert_eq!(ConfusionMatrix::new(&[0, 1], &[1, 0], 2)?.cohen_kappa(), Value::Defined(-1.0));
+        assert_eq!(ConfusionMatrix::new(&[0, 1, 2], &[0, 1, 2], 3)?.cohen_kappa(), Value::Defined(1.0));
+        // scikit-learn's is not a number here.
+        let single = ConfusionMatrix::new(&[1, 1], &[1, 1], 3)?.cohen_kappa();
+        assert_eq!(single.reason(), Some("all labels and all predictions are of one class"));
         Ok(())
     }
 
@@ -348,6 +390,8 @@ pub(super) mod tests {
         near(scores.f1, 0.75);
         assert_eq!(scores.false_positive_rate, Value::Defined(0.25));
         assert_eq!(scores.roc_auc, Value::Defined(15.0 / 16.0)); // one of 16 pairs is the wrong way round
+        near(scores.average_precision.get().unwrap_or(f64::NAN), (1.0 + 1.0 + 1.0 + 0.8) / 4.0);
+        near(scores.brier.get().unwrap_or(f64::NAN), (0.01 + 0.04 + 0.09 + 0.49 + 0.36 + 0.04 + 0.01) / 8.0);
         let none = binary_scores(&[true, true], &[false, false], None)?;
         assert!(none.false_positive_rate.reason().is_some() && none.roc_auc.reason().is_some());
         assert_eq!(none.zero_division.len(), 1);
@@ -366,6 +410,9 @@ pub(super) mod tests {
                 wide.map_err(|e| TestCaseError::fail(e.to_string()))?);
             prop_assert_eq!(base.macro_average, wide.macro_average);
             prop_assert_eq!(base.mcc, wide.mcc);
+            prop_assert_eq!(&base.cohen_kappa, &wide.cohen_kappa);
+            let turned = ConfusionMatrix::new(&y_pred, &y_true, 5).map(|m| m.cohen_kappa());
+            prop_assert_eq!(Ok(&base.cohen_kappa), turned.as_ref().map_err(ToString::to_string));
             prop_assert!((base.weighted_average.recall - base.accuracy).abs() < 1e-12);
             prop_assert!((-1.0..=1.0).contains(&base.mcc) && (0.0..=1.0).contains(&base.macro_average.f1));
         }

@@ -285,12 +285,8 @@ pub fn normalized_mutual_info<A: Copy + Ord, B: Copy + Ord>(labels_true: &[A], l
     )
 }
 
-fn normalized_mutual_info_of(a: &Coded, b: &Coded) -> f64 {
-    match (a.sizes.len(), b.sizes.len()) {
-        (0 | 1, 0 | 1) => return 1.0,
-        (1, _) | (_, 1) => return 0.0,
-        _ => {}
-    }
+/// Mutual information of two labellings, in nats.
+fn mutual_info(a: &Coded, b: &Coded) -> f64 {
     let rows = a.codes.len() as f64;
     let shared: f64 = contingency(a, b)
         .into_iter()
@@ -300,14 +296,67 @@ fn normalized_mutual_info_of(a: &Coded, b: &Coded) -> f64 {
         })
         .filter(|part| part.abs() >= f64::EPSILON) // rounding
         .sum();
-    let entropy =
-        |sizes: &[usize]| -> f64 { sizes.iter().map(|&n| -(n as f64 / rows) * ((n as f64).ln() - rows.ln())).sum() };
-    (shared.max(0.0) / (0.5 * (entropy(&a.sizes) + entropy(&b.sizes)))).min(1.0)
+    shared.max(0.0)
+}
+
+/// Entropy of a labelling, in nats; exactly 0 for a single label.
+fn entropy(of: &Coded) -> f64 {
+    let rows = of.codes.len() as f64;
+    match of.sizes.len() {
+        0 | 1 => 0.0,
+        _ => of.sizes.iter().map(|&n| -(n as f64 / rows) * ((n as f64).ln() - rows.ln())).sum(),
+    }
+}
+
+fn normalized_mutual_info_of(a: &Coded, b: &Coded) -> f64 {
+    match (a.sizes.len(), b.sizes.len()) {
+        (0 | 1, 0 | 1) => 1.0,
+        (1, _) | (_, 1) => 0.0,
+        _ => (mutual_info(a, b) / (0.5 * (entropy(a) + entropy(b)))).min(1.0),
+    }
+}
+
+/// Homogeneity, completeness and their harmonic mean, each in `[0, 1]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Homogeneity {
+    /// 1 where every cluster holds rows of one class only.
+    pub homogeneity: Value,
+    /// 1 where the rows of every class are all in one cluster.
+    pub completeness: Value,
+    /// Harmonic mean of both; 0 where both are 0.
+    pub v_measure: Value,
+}
+
+/// Homogeneity, completeness and V-measure (Rosenberg and Hirschberg 2007; beta = 1;
+/// `homogeneity_completeness_v_measure`): mutual information of classes and clusters over the entropy of the classes,
+/// over that of the clusters, and the harmonic mean of the two quotients, which equals
+/// [`normalized_mutual_info`]. A quotient over an entropy of 0 (a single class or cluster) is 1. Exchanging classes
+/// and clusters exchanges homogeneity and completeness.
+///
+/// Undefined where the lengths differ.
+#[must_use]
+pub fn homogeneity<A: Copy + Ord, B: Copy + Ord>(labels_true: &[A], labels_pred: &[B]) -> Homogeneity {
+    if let Err(reason) = same_length(labels_true.len(), labels_pred.len()) {
+        let undefined = Value::Undefined(reason);
+        return Homogeneity { homogeneity: undefined.clone(), completeness: undefined.clone(), v_measure: undefined };
+    }
+    let (a, b) = (Coded::new(labels_true), Coded::new(labels_pred));
+    let shared = mutual_info(&a, &b);
+    let over = |entropy: f64| if entropy > 0.0 { (shared / entropy).min(1.0) } else { 1.0 };
+    let (homogeneity, completeness) = (over(entropy(&a)), over(entropy(&b)));
+    let sum = homogeneity + completeness;
+    let v_measure = if sum > 0.0 { 2.0 * homogeneity * completeness / sum } else { 0.0 };
+    Homogeneity {
+        homogeneity: Value::Defined(homogeneity),
+        completeness: Value::Defined(completeness),
+        v_measure: Value::Defined(v_measure),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -329,7 +378,13 @@ mod tests {
         (x, (0..60).map(|i| (i / 7) % 4).collect())
     }
 
-    /// All five figures from scikit-learn 1.9.1, with noise (-1) and a cluster of one row (77) among the labels.
+    fn close_three(found: &Homogeneity, expected: [f64; 3]) {
+        close(found.homogeneity.clone(), expected[0]);
+        close(found.completeness.clone(), expected[1]);
+        close(found.v_measure.clone(), expected[2]);
+    }
+
+    /// All figures from scikit-learn 1.9.1, with noise (-1) and a cluster of one row (77) among the labels.
     #[test]
     fn equal_scikit_learn() {
         let (x, truth) = lattice();
@@ -339,6 +394,7 @@ mod tests {
         close(davies_bouldin(x.view(), &scattered), 18.256105289301967);
         close(adjusted_rand(&truth, &scattered), -0.03322489098082647);
         close(normalized_mutual_info(&truth, &scattered), 0.02512563431125032);
+        close_three(&homogeneity(&truth, &scattered), [0.022797776172454536, 0.02798294484017756, 0.02512563431125032]);
         let by_value: Vec<i32> = x
             .outer_iter()
             .map(|row| {
@@ -356,6 +412,7 @@ mod tests {
         close(davies_bouldin(x.view(), &by_value), 1.4322098852797769);
         close(adjusted_rand(&truth, &by_value), -0.01157834821118685);
         close(normalized_mutual_info(&truth, &by_value), 0.029750587044541876);
+        close_three(&homogeneity(&truth, &by_value), [0.02652341893594588, 0.03387185730531013, 0.029750587044541876]);
     }
 
     /// By hand: distances 1, 4, 5 on a line.
@@ -389,6 +446,7 @@ mod tests {
         assert!(reason(inertia(x.view(), x.t(), &[0; 4])).contains("4 columns"));
         assert!(reason(adjusted_rand(&[0], &[0, 1])).contains("2 labels for 1 rows"));
         assert!(reason(normalized_mutual_info(&[0], &[0, 1])).contains("2 labels for 1 rows"));
+        assert!(reason(homogeneity(&[0], &[0, 1]).v_measure).contains("2 labels for 1 rows"));
     }
 
     #[test]
@@ -408,7 +466,34 @@ mod tests {
             close(normalized_mutual_info(&a, &b), mutual);
             close(normalized_mutual_info(&b, &a), mutual);
         }
+        // Classes, clusters and the three figures of scikit-learn 1.9.1.
+        for (classes, clusters, three) in [
+            ([0, 0, 0, 0], [0, 1, 2, 3], [1.0, 0.0, 0.0]),
+            ([0, 1, 2, 3], [0, 0, 0, 0], [0.0, 1.0, 0.0]),
+            ([0, 0, 1, 1], [0, 1, 0, 1], [0.0, 0.0, 0.0]),
+            ([0, 0, 1, 1], [5, 5, -1, -1], [1.0, 1.0, 1.0]),
+            ([0, 0, 0, 0], [7, 7, 7, 7], [1.0, 1.0, 1.0]),
+        ] {
+            close_three(&homogeneity(&classes, &clusters), three);
+        }
+        close_three(&homogeneity::<u32, i32>(&[], &[]), [1.0; 3]);
         close(adjusted_rand::<u32, i32>(&[], &[]), 1.0);
         close(normalized_mutual_info::<u32, i32>(&[], &[]), 1.0);
+    }
+    proptest! {
+        #[test]
+        fn v_measure_is_normalised_mutual_information_and_turns_around(
+            pairs in prop::collection::vec((0_u32..5, -1_i32..4), 1..60),
+        ) {
+            let (classes, clusters): (Vec<u32>, Vec<i32>) = pairs.into_iter().unzip();
+            let (there, back) = (homogeneity(&classes, &clusters), homogeneity(&clusters, &classes));
+            let near = |a: &Value, b: &Value| (a.get().unwrap() - b.get().unwrap()).abs() < 1e-12;
+            prop_assert!(near(&there.homogeneity, &back.completeness));
+            prop_assert!(near(&there.completeness, &back.homogeneity));
+            prop_assert!(near(&there.v_measure, &normalized_mutual_info(&classes, &clusters)));
+            for value in [there.homogeneity, there.completeness, there.v_measure] {
+                prop_assert!((0.0..=1.0).contains(&value.get().unwrap()));
+            }
+        }
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use super::calibration::{brier_score, expected_calibration_error};
 use super::classification::{ClassScores, ConfusionMatrix, Value, binary_scores};
-use super::ranking::{log_loss, roc_auc_ovr};
+use super::ranking::{log_loss, one_vs_rest, top_k_accuracy};
 use super::{Metric, clustering};
 use crate::ml::{Code, Dataset, Grouping, MlError, Warning};
 
@@ -107,11 +108,21 @@ pub fn judge(
     set(Metric::PrecisionWeighted, scores.weighted_average.precision);
     set(Metric::RecallWeighted, scores.weighted_average.recall);
     set(Metric::F1Weighted, scores.weighted_average.f1);
+    values.insert(Metric::CohenKappa, scores.cohen_kappa);
     if let Some(probabilities) = said.probabilities {
-        let auc = roc_auc_ovr(data.y(), probabilities, data.classes());
-        values.insert(Metric::RocAucOvr, auc.macro_average);
-        values.insert(Metric::RocAucOvrWeighted, auc.weighted_average);
+        let areas = one_vs_rest(data.y(), probabilities, data.classes());
+        values.insert(Metric::RocAucOvr, areas.roc_auc.macro_average);
+        values.insert(Metric::RocAucOvrWeighted, areas.roc_auc.weighted_average);
+        values.insert(Metric::AveragePrecision, areas.average_precision.macro_average);
+        values.insert(Metric::AveragePrecisionWeighted, areas.average_precision.weighted_average);
         values.insert(Metric::LogLoss, log_loss(data.y(), probabilities));
+        values.insert(Metric::Brier, brier_score(data.y(), probabilities));
+        values.insert(Metric::ExpectedCalibrationError, expected_calibration_error(data.y(), probabilities));
+        for (metric, k) in [(Metric::Top2Accuracy, 2), (Metric::Top3Accuracy, 3)] {
+            if data.n_classes() > k {
+                values.insert(metric, top_k_accuracy(data.y(), probabilities, k));
+            }
+        }
     }
     if let Some((grouping, positive)) = grouping.and_then(|g| g.positive.map(|p| (g, p))) {
         let mask =
@@ -127,11 +138,14 @@ pub fn judge(
         set(Metric::GroupRecall, coarse.recall);
         set(Metric::GroupF1, coarse.f1);
         // With more than two groups, the groups themselves are compared, not only positive against the rest.
-        let group = |c: &u32| grouping.of_class[*c as usize];
-        let right = data.y().iter().zip(said.y_pred).filter(|(t, p)| group(t) == group(p)).count();
-        set(Metric::GroupAccuracy, right as f64 / data.rows() as f64);
+        let group = |classes: &[u32]| classes.iter().map(|&c| grouping.of_class[c as usize]).collect::<Vec<_>>();
+        let groups = ConfusionMatrix::new(&group(data.y()), &group(said.y_pred), grouping.names.len())?;
+        set(Metric::GroupAccuracy, groups.accuracy());
+        set(Metric::GroupMcc, groups.mcc());
         values.insert(Metric::GroupFalsePositiveRate, coarse.false_positive_rate);
         values.insert(Metric::GroupRocAuc, coarse.roc_auc);
+        values.insert(Metric::GroupAveragePrecision, coarse.average_precision);
+        values.insert(Metric::GroupBrier, coarse.brier);
         let place = &grouping.names[positive as usize];
         for reason in coarse.zero_division {
             warnings.push(Warning::new(Code::R03, format!("the group {place:?}: {reason}, so it counts as 0")));
@@ -146,6 +160,10 @@ pub fn judge(
             values.insert(Metric::DaviesBouldin, clustering::davies_bouldin(x, clusters));
             values.insert(Metric::AdjustedRand, clustering::adjusted_rand(data.y(), clusters));
             values.insert(Metric::NormalizedMutualInfo, clustering::normalized_mutual_info(data.y(), clusters));
+            let three = clustering::homogeneity(data.y(), clusters);
+            values.insert(Metric::Homogeneity, three.homogeneity);
+            values.insert(Metric::Completeness, three.completeness);
+            values.insert(Metric::VMeasure, three.v_measure);
             if let Some(inertia) = said.inertia {
                 values.insert(Metric::Inertia, Value::Defined(inertia));
             }
@@ -163,4 +181,132 @@ pub fn judge(
     };
     let judgement = Judgement { rows: data.rows() as u64, values, confusion, per_class: scores.per_class, clusters };
     Ok((judgement, warnings))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::super::classification::tests::{labels, near};
+    use super::super::ranking::tests::probabilities;
+    use super::*;
+
+    /// The 60 labels, predictions (class 4 taken for 3) and probabilities of the other tests.
+    fn sample() -> Result<(Dataset, Vec<u32>, Array2<f64>), MlError> {
+        let (y_true, y_pred) = labels();
+        let p = probabilities(&y_true);
+        let x = Array2::from_shape_fn((60, 3), |(i, j)| ((i * (7 + 4 * j) + j * j * 5) % 23) as f64 * 0.25);
+        let names = |n: usize| (0..n).map(|i| i.to_string()).collect();
+        let data = Dataset::new(x, y_true, names(4), names(3), (0..60).collect())?;
+        Ok((data, y_pred.into_iter().map(|c| c.min(3)).collect(), p))
+    }
+
+    fn groups(of_class: [u32; 4]) -> Grouping {
+        let n = of_class.iter().max().map_or(0, |&g| g + 1);
+        Grouping { names: (0..n).map(|g| format!("g{g}")).collect(), of_class: of_class.to_vec(), positive: Some(1) }
+    }
+
+    #[track_caller]
+    fn is(judgement: &Judgement, metric: Metric, want: f64) {
+        near(judgement.get(metric).unwrap_or(f64::NAN), want);
+    }
+
+    /// Expected figures: scikit-learn 1.9.1 on the same numbers.
+    #[test]
+    fn a_classifier_gets_every_figure_that_applies() -> Result<(), MlError> {
+        let (data, y_pred, p) = sample()?;
+        let said = Judged {
+            y_pred: &y_pred,
+            probabilities: Some(p.view()),
+            clusters: None,
+            cluster_classes: None,
+            inertia: None,
+        };
+        let (judgement, _) = judge(&data, Some(&groups([0, 0, 1, 1])), &said)?;
+        for (metric, want) in [
+            (Metric::CohenKappa, 0.581_497_797_356_828),
+            (Metric::AveragePrecision, 0.845_966_680_251_491_1),
+            (Metric::AveragePrecisionWeighted, 0.861_980_383_538_666_9),
+            (Metric::Brier, 0.495_504_460_907_922_55),
+            (Metric::Top2Accuracy, 0.9),
+            (Metric::Top3Accuracy, 0.983_333_333_333_333_3),
+            (Metric::GroupAveragePrecision, 0.813_301_447_220_945_7),
+            (Metric::GroupBrier, 0.164_844_251_285_358_26),
+            (Metric::GroupMcc, 0.695_569_525_127_225_7),
+            (Metric::GroupRocAuc, 0.883_101_851_851_851_9),
+        ] {
+            is(&judgement, metric, want);
+        }
+        assert!(!judgement.values.contains_key(&Metric::Homogeneity));
+        // Three groups: their accuracy and correlation are those of all three.
+        let (judgement, _) = judge(&data, Some(&groups([0, 1, 2, 2])), &said)?;
+        is(&judgement, Metric::GroupMcc, 0.615_475_083_466_803_9);
+        is(&judgement, Metric::GroupAccuracy, 0.733_333_333_333_333_3);
+        // Neither groups nor probabilities.
+        let (judgement, _) = judge(&data, None, &Judged { probabilities: None, ..said })?;
+        assert_eq!(judgement.get(Metric::Brier).or(judgement.get(Metric::GroupMcc)), None);
+        is(&judgement, Metric::CohenKappa, 0.581_497_797_356_828);
+        Ok(())
+    }
+
+    #[test]
+    fn top_k_applies_with_more_than_k_classes_only() -> Result<(), MlError> {
+        let (data, y_pred, p) = sample()?;
+        for classes in 2..5_usize {
+            let most = classes as u32 - 1;
+            let names = (0..classes).map(|c| c.to_string()).collect();
+            let y = data.y().iter().map(|&c| c.min(most)).collect();
+            let data = Dataset::new(data.x().clone(), y, names, data.features().to_vec(), data.row_ids().to_vec())?;
+            let y_pred: Vec<u32> = y_pred.iter().map(|&c| c.min(most)).collect();
+            let p = p.slice(ndarray::s![.., ..classes]);
+            let said = Judged {
+                y_pred: &y_pred,
+                probabilities: Some(p),
+                clusters: None,
+                cluster_classes: None,
+                inertia: None,
+            };
+            let (judgement, _) = judge(&data, None, &said)?;
+            assert_eq!(judgement.values.contains_key(&Metric::Top2Accuracy), classes > 2);
+            assert_eq!(judgement.values.contains_key(&Metric::Top3Accuracy), classes > 3);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_clustering_is_compared_with_the_classes() -> Result<(), MlError> {
+        let (data, y_pred, p) = sample()?;
+        let clusters: Vec<i32> = data.y().iter().map(|&c| c as i32 / 2 - 1).collect();
+        let said = Judged {
+            y_pred: &y_pred,
+            probabilities: Some(p.view()),
+            clusters: Some(&clusters),
+            cluster_classes: None,
+            inertia: None,
+        };
+        let (judgement, _) = judge(&data, None, &said)?;
+        is(&judgement, Metric::Completeness, 1.0);
+        let homogeneity = judgement.get(Metric::Homogeneity).unwrap_or(f64::NAN);
+        assert!(homogeneity > 0.4 && homogeneity < 0.7, "{homogeneity}");
+        is(&judgement, Metric::VMeasure, 2.0 * homogeneity / (1.0 + homogeneity));
+        is(&judgement, Metric::NormalizedMutualInfo, 2.0 * homogeneity / (1.0 + homogeneity));
+        Ok(())
+    }
+
+    #[test]
+    fn lower_is_better_for_losses_and_errors() {
+        let lower: Vec<&str> = Metric::ALL.iter().filter(|m| !m.greater_is_better()).map(|m| m.word()).collect();
+        assert_eq!(
+            lower,
+            [
+                "log_loss",
+                "brier_score_loss",
+                "expected_calibration_error",
+                "group_brier_score_loss",
+                "group_false_positive_rate",
+                "davies_bouldin",
+                "inertia"
+            ]
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! Metrics: exact, in f64, with scikit-learn's names and definitions.
 
+pub mod calibration;
 pub mod classification;
 pub mod clustering;
 mod judgement;
@@ -37,12 +38,29 @@ words! {
         F1Weighted = "f1_weighted",
         /// Matthews correlation coefficient, for any number of classes.
         Mcc = "matthews_corrcoef",
+        /// Cohen's kappa: agreement of predictions and labels beyond what chance would give.
+        CohenKappa = "cohen_kappa_score",
+        /// Share of rows whose class is among the two most probable ones; only with more than two classes.
+        Top2Accuracy = "top_2_accuracy",
+        /// Share of rows whose class is among the three most probable ones; only with more than three classes.
+        Top3Accuracy = "top_3_accuracy",
         /// Mean negative log of the probability given to the true class; lower is better.
         LogLoss = "log_loss",
+        /// Brier score: mean squared difference of the probabilities from the truth, summed over the classes, and
+        /// halved where there are two; lower is better.
+        Brier = "brier_score_loss",
+        /// Expected calibration error: mean gap between the greatest probability and the share predicted right, over
+        /// 15 equal bins of that probability; lower is better.
+        ExpectedCalibrationError = "expected_calibration_error",
         /// Area under the ROC curve, one class against the rest, averaged over classes.
         RocAucOvr = "roc_auc_ovr",
         /// Area under the ROC curve, one class against the rest, weighted by support.
         RocAucOvrWeighted = "roc_auc_ovr_weighted",
+        /// Average precision (area under the precision-recall curve, in steps), one class against the rest, averaged
+        /// over classes.
+        AveragePrecision = "average_precision",
+        /// Average precision, one class against the rest, weighted by support.
+        AveragePrecisionWeighted = "average_precision_weighted",
         /// Accuracy of the coarse label (`dataset.groups`).
         GroupAccuracy = "group_accuracy",
         /// Precision of the positive group.
@@ -53,6 +71,12 @@ words! {
         GroupF1 = "group_f1",
         /// Area under the ROC curve of the positive group's probability.
         GroupRocAuc = "group_roc_auc",
+        /// Average precision of the positive group's probability.
+        GroupAveragePrecision = "group_average_precision",
+        /// Brier score of the positive group's probability; lower is better.
+        GroupBrier = "group_brier_score_loss",
+        /// Matthews correlation coefficient of the coarse label, all its groups told apart.
+        GroupMcc = "group_matthews_corrcoef",
         /// Share of the negative rows that were called positive; lower is better.
         GroupFalsePositiveRate = "group_false_positive_rate",
         /// Mean silhouette of the judged rows with their clusters.
@@ -67,6 +91,12 @@ words! {
         AdjustedRand = "adjusted_rand_score",
         /// Mutual information of clusters and classes, normalised by the mean of their entropies.
         NormalizedMutualInfo = "normalized_mutual_info_score",
+        /// How far each cluster holds rows of one class only.
+        Homogeneity = "homogeneity_score",
+        /// How far the rows of each class are in one cluster only.
+        Completeness = "completeness_score",
+        /// Harmonic mean of homogeneity and completeness.
+        VMeasure = "v_measure_score",
     }
 }
 
@@ -74,7 +104,16 @@ impl Metric {
     /// Whether a greater value is a better one.
     #[must_use]
     pub fn greater_is_better(self) -> bool {
-        !matches!(self, Self::LogLoss | Self::GroupFalsePositiveRate | Self::DaviesBouldin | Self::Inertia)
+        !matches!(
+            self,
+            Self::LogLoss
+                | Self::Brier
+                | Self::ExpectedCalibrationError
+                | Self::GroupBrier
+                | Self::GroupFalsePositiveRate
+                | Self::DaviesBouldin
+                | Self::Inertia
+        )
     }
 
     /// The share of improvement of `a` over `b`: positive where `a` is better.
