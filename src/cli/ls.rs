@@ -8,11 +8,13 @@ use super::{Folders, Output, view};
 use crate::record::RunRecord;
 
 pub(super) fn ls(place: &Folders, output: Output, out: &mut Out) -> Result<u8, Failure> {
-    let store = place.look()?;
     let mut rows = Vec::new();
-    for id in store.run_ids()? {
-        let record = store.read_run_file(&id, "record.json").ok().map(|bytes| RunRecord::from_json(&bytes));
-        rows.push((id, record));
+    if place.runs.is_dir() {
+        let store = place.look()?;
+        for id in store.run_ids()? {
+            let record = store.read_run_file(&id, "record.json").ok().map(|bytes| RunRecord::from_json(&bytes));
+            rows.push((id, record));
+        }
     }
     match output {
         Output::Json => {

@@ -50,8 +50,8 @@ impl Folders {
     /// The store, for looking only: nothing is made where there is none.
     fn look(&self) -> Result<Store, Failure> {
         if !self.runs.is_dir() {
-            let message = format!("there is no folder of runs at {}", self.runs.display());
-            let hint = "give it with --runs; `runner run experiments/baseline.yaml` makes one in `runs`";
+            let message = format!("there is no run in {} yet", self.runs.display());
+            let hint = "give another folder with --runs, or make a run: `runner run experiments/baseline.yaml`";
             return Err(Problem::new(ProblemKind::User, message).hint(hint).into());
         }
         Ok(Store::open(&self.runs, self.store.as_deref())?)

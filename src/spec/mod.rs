@@ -5,6 +5,7 @@ mod experiment;
 mod explain;
 mod layers;
 mod node;
+mod rules;
 mod schema;
 
 use thiserror::Error;

@@ -20,6 +20,7 @@ fn parameters(kind: &str) -> Json {
         "random_forest" => json!({"n_estimators": 15}),
         "mlp" => json!({"hidden_layer_sizes": [12], "max_iter": 60, "batch_size": 32, "learning_rate_init": 0.01}),
         "kmeans" => json!({"n_clusters": 3, "n_init": 4}),
+        "gaussian_mixture" => json!({"n_components": 3}),
         "dbscan" => json!({"eps": 2.0, "min_samples": 3}),
         _ => json!({}),
     }
@@ -29,6 +30,8 @@ fn parameters(kind: &str) -> Json {
 const OPT_OUTS: &[(&str, &str, &str)] = &[
     ("majority", "beats_the_majority_class", "it is the majority class"),
     ("kmeans", "one_row", "three clusters need three rows: anything else is an error that says so"),
+    ("gaussian_mixture", "one_row", "three components need three rows: anything else is an error that says so"),
+    ("knn", "one_row", "five neighbours need five rows: anything else is an error that says so"),
 ];
 
 type Check = fn(&ModelSpec) -> Result<(), String>;
@@ -81,7 +84,7 @@ fn every_model_passes_every_check() {
         }
     }
     assert!(faults.is_empty(), "{} of {ran} checks failed:\n{}", faults.len(), faults.join("\n"));
-    assert_eq!((kinds.len(), CHECKS.len(), ran), (6, 19, 114), "say here how many models and checks there are");
+    assert_eq!((kinds.len(), CHECKS.len(), ran), (10, 19, 190), "say here how many models and checks there are");
 }
 
 fn spec(variant: &Variant) -> ModelSpec {

@@ -179,7 +179,7 @@ fn each_parameter_moves_the_keys_of_exactly_its_dependants() {
         before.keys().copied().filter(|name| after.get(name).is_some_and(|key| *key != before[name])).collect();
     let expected: Vec<String> = ["judge", "predict"]
         .iter()
-        .flat_map(|step| ["dbscan", "kmeans"].map(|m| format!("{step}/{m}")))
+        .flat_map(|step| ["dbscan", "gaussian_mixture", "kmeans"].map(|m| format!("{step}/{m}")))
         .flat_map(|step| ["test", "validation"].map(|part| format!("{step}/{part}")))
         .collect();
     assert_eq!(differing, expected);

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::classification::Value;
+use super::Value;
 
 /// Bins of the expected calibration error.
 const BINS: usize = 15;

@@ -3,39 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Value;
 use super::calibration::brier_binary;
 use super::ranking::{average_precision, roc_auc};
 use crate::ml::MlError;
-
-/// A figure, or the reason why there is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Value {
-    /// The figure, always finite.
-    Defined(f64),
-    /// Why the figure does not exist for this data, in a sentence fragment.
-    Undefined(String),
-}
-
-impl Value {
-    /// The figure, if there is one.
-    #[must_use]
-    pub fn get(&self) -> Option<f64> {
-        match self {
-            Self::Defined(value) => Some(*value),
-            Self::Undefined(_) => None,
-        }
-    }
-
-    /// Why there is no figure, if there is none.
-    #[must_use]
-    pub fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Defined(_) => None,
-            Self::Undefined(reason) => Some(reason),
-        }
-    }
-}
 
 /// `counts[t][p]`: rows of class `t` that were predicted as `p`. Square, one line per class, not all zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,9 +6,9 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{brier_score, expected_calibration_error};
-use super::classification::{ClassScores, ConfusionMatrix, Value, binary_scores};
+use super::classification::{ClassScores, ConfusionMatrix, binary_scores};
 use super::ranking::{log_loss, one_vs_rest, top_k_accuracy};
-use super::{Metric, clustering};
+use super::{Metric, Value, clustering};
 use crate::ml::{Code, Dataset, Grouping, MlError, Warning};
 
 /// What a model said about the rows of a part.

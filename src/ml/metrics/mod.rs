@@ -5,9 +5,11 @@ pub mod classification;
 pub mod clustering;
 mod judgement;
 pub mod ranking;
+mod value;
 
-pub use classification::{ClassScores, ConfusionMatrix, Value};
+pub use classification::{ClassScores, ConfusionMatrix};
 pub use judgement::{Clusters, Judged, Judgement, judge};
+pub use value::Value;
 
 use crate::param::words;
 

@@ -4,7 +4,7 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::classification::Value;
+use super::Value;
 
 /// One area for each class against the rest, and their averages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
