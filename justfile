@@ -14,9 +14,11 @@ test:
 demo:
     cargo run --release -- run experiments/baseline.yaml
 
-# Measure the kernels.
+# Time a whole study beside the same steps with pandas and scikit-learn, in turn (needs RUNNER_DATA_DIR).
 bench:
-    cargo bench
+    scripts/test packages venv
+    cargo build --release
+    RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" target/venv/bin/python scripts/bench.py
 
 # Show the latest run: its models, its metrics and the path of its folder.
 report:

@@ -1,0 +1,59 @@
+//! Digests of fixed outputs. One that changes means that stored results no longer fit their keys: raise the algorithm
+//! version of that step in `src/plan/recipe.rs`, say there what changed, and only then write the snapshot anew.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use runner::exec::Runner;
+use runner::ml::Numerics;
+use runner::plan::build;
+use runner::spec::{Experiment, Overrides};
+use runner::store::Store;
+
+use crate::support::snapshot;
+
+const EXPERIMENT: &str = "
+seed: 7
+dataset:
+  simulate: {rows: 400}
+  target: Traffic Type
+  keep_aside: [Flow ID, Src IP, Src Port, Dst IP, Dst Port, Timestamp, Label, Traffic Subtype]
+  groups:
+    benign: [Audio, Background, Text, Video]
+    malicious: [Bruteforce, DoS, Information Gathering, Mirai]
+  positive: malicious
+clean: [drop_correlated: 0.95, round: 3, drop_duplicates]
+split: {random: {test_size: 0.25, validation_size: 0.1}}
+prepare: [impute, drop_constant, standardize, select: {by: forest_importance, top: 12, n_estimators: 20}]
+balance: smote
+models:
+  random_forest: {n_estimators: 20, class_weight: balanced, oob_score: true}
+  decision_tree: {max_depth: 6}
+  mlp: {hidden_layer_sizes: [16], max_iter: 20}
+  kmeans: {n_clusters: 6, n_init: 3}
+  dbscan: {eps: 1.0, min_samples: 4}
+  gaussian_nb: {}
+  knn: {weights: distance}
+  logistic_regression: {}
+  gaussian_mixture: {n_components: 4}
+";
+
+#[test]
+fn outputs_keep_their_bytes_for_their_algorithm_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("frozen.yaml");
+    std::fs::write(&file, EXPERIMENT).unwrap();
+    let experiment = Experiment::load(&file, &Overrides::default()).unwrap();
+    let plan = Arc::new(build(&experiment, &[], Numerics::Portable));
+    let store = Arc::new(Store::open(&folder.path().join("runs"), None).unwrap());
+    let ran = Runner::new(2).run(&plan, &store, &Arc::new(Vec::new()), &mut |_| Ok(())).unwrap();
+    let mut text = String::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let entry = ran.entries.get(&index).unwrap_or_else(|| panic!("{} has no result", step.name));
+        for (output, stored) in &entry.outputs {
+            let digest = stored.digest.short(16);
+            writeln!(text, "{} v{} {output} {digest}", step.name, step.recipe.algorithm).unwrap();
+        }
+    }
+    snapshot("frozen-digests.txt", &text);
+}
