@@ -112,11 +112,11 @@ fn choice_schema(choice: &Choice) -> Json {
 }
 
 fn named_schema(choice: &Choice) -> Json {
-    let null = json!({"type": "null"});
+    let removed = json!({"type": "null"});
     let mut properties = Map::new();
-    let mut forms = vec![null.clone()];
+    let mut forms = vec![removed.clone()];
     for variant in &choice.variants {
-        let own = json!({"anyOf": [record_map(&variant.record, Some(&[variant.name])), null]});
+        let own = json!({"anyOf": [record_map(&variant.record, Some(&[variant.name])), removed]});
         properties.insert(variant.name.into(), own);
         let mut free = record_map(&variant.record, Some(&[variant.name]));
         free["required"] = json!(["kind"]);

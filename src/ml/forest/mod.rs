@@ -1,7 +1,7 @@
 //! The decision tree and the random forest.
 //!
-//! Features become small integer codes once ([`codes`]); each tree then keeps one packed list of its rows, which every
-//! split partitions in place ([`grow`]). The search for a split ([`split`]) knows codes and a [`score::Score`] only, so
+//! Features become small integer codes once (`codes`); each tree then keeps one packed list of its rows, which every
+//! split partitions in place (`grow`). The search for a split (`split`) knows codes and a `score::Score` only, so
 //! other tree ensembles can use it with scores of their own.
 
 mod codes;
