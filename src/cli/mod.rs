@@ -1,7 +1,10 @@
 //! The command line: argv to one of the commands, and the only place that prints and exits.
 
 mod check;
+mod data;
 mod failure;
+mod init;
+mod look;
 mod ls;
 mod out;
 mod run;
@@ -90,6 +93,10 @@ enum Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Writes a first experiment on a table: every guess with its reason beside it
+    Init(init::InitArgs),
+    /// Shows what is in a table: columns, classes, repeated rows, columns that give the class away
+    Data(data::DataArgs),
     /// Runs an experiment
     Run(run::RunArgs),
     /// Checks an experiment without running it
@@ -146,6 +153,11 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = Out::new();
     let place = cli.place;
     let (result, output) = match cli.command {
+        Command::Init(args) => (init::init(&args, &place, &mut out), Output::Text),
+        Command::Data(args) => {
+            let output = args.output;
+            (data::data(&args, &place, &mut out), output)
+        }
         Command::Run(args) => {
             let output = args.output;
             (run::run(&args, &place, &mut out), output)
