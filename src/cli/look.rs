@@ -146,12 +146,14 @@ pub(super) fn is_npz(path: &str) -> bool {
 
 /// The bytes of all files, found and read as an experiment would.
 fn read(train: &[String], test: &[String], beside: &Path, place: &Folders) -> Result<Sources, Failure> {
+    let official = !test.is_empty() || train.iter().any(|path| is_npz(path));
     let dataset = if test.is_empty() {
         json!({"path": train, "target": "class"})
     } else {
         json!({"train": train, "test": test, "target": "class"})
     };
-    let document = json!({"dataset": dataset, "models": {"majority": {"kind": "majority"}}});
+    let split = if official { "predefined" } else { "random" };
+    let document = json!({"dataset": dataset, "split": split, "models": {"majority": {"kind": "majority"}}});
     let plain = |message: String, hints: Vec<String>| Placed {
         problem: Problem { hints, ..Problem::new(ProblemKind::User, message) },
         shown_place: None,

@@ -9,6 +9,7 @@ mod data;
 mod determinism;
 mod frozen;
 mod golden;
+mod init;
 mod invalid;
 mod keys;
 mod properties;

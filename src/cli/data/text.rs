@@ -57,7 +57,11 @@ fn columns(looked: &Looked, width: usize) -> String {
         row.push(values(column, profile.rows, left));
         table.add_row(row);
     }
+    // The table has a blank at the left.
     view::render_with(table, right)
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
+        .collect()
 }
 
 /// What a column seems to be; a plain feature is nothing in particular.
@@ -90,12 +94,19 @@ fn values(column: &ColumnProfile, rows: u64, width: usize) -> String {
             format!("{} to {}", number(column.min), number(column.max))
         };
     }
+    let plain = |value: &str| match value.parse() {
+        Ok(number) if column.kind.is_numeric() => short(number),
+        _ => value.to_owned(),
+    };
+    if let ([(only, _)], 1) = (column.top.as_slice(), column.distinct) {
+        return shown(&plain(only), width);
+    }
     let Some((_, most)) = column.top.first() else {
         return format!("{}, …", shown(column.first.as_deref().unwrap_or(""), width.saturating_sub(3)));
     };
     let mut out = String::new();
     for (i, (value, n)) in column.top.iter().enumerate() {
-        let value = shown(value, if i == 0 { width.saturating_sub(8) } else { SHORT });
+        let value = shown(&plain(value), if i == 0 { width.saturating_sub(8) } else { SHORT });
         // Shares say nothing where every value is rare.
         let part = if most * 50 < rows { value } else { format!("{value} {}", percent(*n, column.present(rows))) };
         let next = if out.is_empty() { part } else { format!("{out}, {part}") };
@@ -133,6 +144,11 @@ fn short(v: f64) -> String {
     text.replacen(".00e", "e", 1)
 }
 
+/// A text that [`paragraph`] leaves on one line.
+fn unbroken(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
 /// A title and a text with a hanging indent.
 fn paragraph(title: &str, text: &str, width: usize) -> String {
     const INDENT: usize = 13;
@@ -154,7 +170,7 @@ fn paragraph(title: &str, text: &str, width: usize) -> String {
     }
     out.push_str(line.trim_end());
     out.push('\n');
-    out
+    out.replace('\u{a0}', " ")
 }
 
 fn some<'a>(names: impl IntoIterator<Item = &'a str>, most: usize) -> String {
@@ -218,7 +234,7 @@ fn findings(looked: &Looked, strong: Option<Correlated>, repeated: u64) -> Vec<(
         if guess.repeats.conflicting > 0 {
             let (sets, rows) = (guess.repeats.conflicting, guess.repeats.conflicting_rows);
             let (sets, rows) = (many(sets, "set"), many(rows, "row"));
-            out.push(("conflicts", format!("{sets} of equal features, {rows} in all, with more than one class (S18)")));
+            out.push(("conflicts", format!("{sets} of equal features, {rows} in all, with more than one class")));
         }
         out.extend(dependencies(guess, profile.rows).into_iter().map(|finding| ("gives away", finding)));
     }
@@ -235,7 +251,7 @@ fn classes(guess: &Guess) -> String {
     let mut order: Vec<&Class> = guess.classes.iter().collect();
     order.sort_by(|a, b| b.rows.cmp(&a.rows));
     let list: Vec<String> =
-        order.iter().take(40).map(|c| format!("{} {}", shown(&c.name, SHORT), thousands(c.rows))).collect();
+        order.iter().take(40).map(|c| unbroken(&format!("{} {}", shown(&c.name, SHORT), thousands(c.rows)))).collect();
     let more = if order.len() > 40 { format!(" and {} more", order.len() - 40) } else { String::new() };
     let without =
         if guess.unlabelled > 0 { format!("; {} without one", many(guess.unlabelled, "row")) } else { String::new() };
@@ -264,7 +280,7 @@ fn dependencies(guess: &Guess, rows: u64) -> Vec<String> {
     ] {
         let names = of(reasons);
         if !names.is_empty() {
-            out.push(format!("{}: {what} (S07)", some(names, 8)));
+            out.push(format!("{}: {what}", some(names, 8)));
         }
     }
     // Not quite, but nearly: half of the way from the largest class to all rows, and 99 in 100.
@@ -280,7 +296,7 @@ fn dependencies(guess: &Guess, rows: u64) -> Vec<String> {
         .map(|r| format!("{} {:.2}%", shown(&r.column, SHORT), r.accuracy.unwrap_or(0.0) * 100.0))
         .collect();
     if !names.is_empty() {
-        out.push(format!("{}: so many rows are right by this column alone (S07)", listed(&names, 8)));
+        out.push(format!("{}: so many rows are right by this column alone", listed(&names, 8)));
     }
     out
 }
@@ -303,7 +319,8 @@ mod tests {
             (-1.0, "-1"),
             (5_301.0, "5,301"),
             (1.01e11, "1.01e11"),
-            (120_000_000.0, "1.2e8"),
+            (120_000_000.0, "1.20e8"),
+            (1e9, "1e9"),
             (3.14159, "3.142"),
             (1234.5678, "1235"),
             (0.00012, "1.2e-4"),

@@ -1,7 +1,5 @@
 //! Lines of YAML with comments, none of them much wider than a terminal.
 
-use crate::spec::quoted;
-
 /// Widest line, where words can be broken at all.
 const WIDTH: usize = 118;
 
@@ -43,7 +41,7 @@ impl Page {
         let fits = |line: &str, note: &str| note.is_empty() || indent + width(line) + 3 + width(note) <= WIDTH;
         let column = lines
             .iter()
-            .filter(|(line, note)| !note.is_empty() && fits(line, note) && width(line) <= 44)
+            .filter(|(line, note)| !note.is_empty() && fits(line, note) && width(line) <= 64)
             .map(|(line, _)| width(line))
             .max()
             .unwrap_or(0);
@@ -60,7 +58,7 @@ impl Page {
         }
     }
 
-    /// `key: [a, b, c]`, on as many lines as it takes; what stands around the list is given.
+    /// `key: [a, b, c]`, on as many lines as it takes; what stands around the list is given, and its items as written.
     pub(super) fn list(&mut self, before: &str, items: &[String], after: &str) {
         for line in list(before, items, after) {
             self.line(&line);
@@ -76,7 +74,7 @@ pub(super) fn list(before: &str, items: &[String], after: &str) -> Vec<String> {
     let mut empty = true;
     for (i, item) in items.iter().enumerate() {
         let end = if i + 1 < items.len() { "," } else { "" };
-        let word = format!("{}{end}", quoted(item));
+        let word = format!("{item}{end}");
         if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH - after.len() - 1 {
             out.push(std::mem::replace(&mut line, " ".repeat(indent)));
         } else if !empty {
@@ -95,10 +93,10 @@ mod tests {
 
     #[test]
     fn long_lists_are_broken_and_read_back() {
-        let items: Vec<String> = (0..60).map(|i| format!("column: {i}")).collect();
+        let items: Vec<String> = (0..60).map(|i| format!("\"column: {i}\"")).collect();
         let mut page = Page::default();
         page.list("  except: ", &items, "");
-        page.list("few: ", &["a b".into(), "No".into()], "");
+        page.list("few: ", &["a b".into(), "\"No\"".into()], "");
         let text = page.into_text();
         assert!(text.lines().all(|l| l.len() <= WIDTH), "{text}");
         assert!(text.ends_with("few: [a b, \"No\"]\n"), "{text}");

@@ -129,28 +129,28 @@ impl Starter<'_> {
                 let target = &self.guess.target.column;
                 let features: Vec<String> = columns.into_iter().filter(|c| c != target).collect();
                 if names == Names::Given {
-                    page.list("  features: ", &features, "");
+                    page.list("  features: ", &written(&features), "");
                 } else {
                     let what = many(features.len() as u64, "column");
                     page.note(
                         2,
                         &format!("The arrays have no names: give those of the {what} and of the classes, as in"),
                     );
-                    page.line("  # features: [Protocol, Flow Duration, …]");
-                    page.line("  # classes: [name of 0, name of 1, …]");
+                    page.line("  #   features: [Protocol, Flow Duration, …]");
+                    page.line("  #   classes: [name of 0, name of 1, …]");
                 }
             }
             (None, Names::InFile) => {}
             (None, Names::Given) => {
                 page.line("  # the file has no header");
-                page.list("  columns: ", &columns, "");
+                page.list("  columns: ", &written(&columns), "");
             }
             (None, Names::MadeUp) => {
                 page.note(
                     2,
                     "The file has no header, so these names are made up: give the true ones here, or with --columns.",
                 );
-                page.list("  columns: ", &columns, "");
+                page.list("  columns: ", &written(&columns), "");
             }
         }
     }
@@ -208,7 +208,7 @@ impl Starter<'_> {
         if !self.looked.missing_values.is_empty() {
             let note = if self.looked.missing_values.len() == 1 { "means" } else { "mean" };
             let note = format!("   # {note} that there is no value");
-            page.list("  missing_values: ", &self.looked.missing_values, &note);
+            page.list("  missing_values: ", &written(&self.looked.missing_values), &note);
         }
     }
 
@@ -242,7 +242,7 @@ impl Starter<'_> {
                 repeating.iter().take(4).map(|(c, to)| format!("{} = {}", shown(c, NAME), shown(to, NAME))).collect();
             let more = if repeating.len() > 4 { " and more" } else { "" };
             let columns: Vec<String> = repeating.iter().map(|(c, _)| (*c).to_owned()).collect();
-            let step = list("- drop_columns: ", &columns, "").join("\n  ");
+            let step = list("- drop_columns: ", &written(&columns), "").join("\n  ");
             steps.push((step, format!("they repeat another column in every row: {}{more}", equal.join(", "))));
         }
         if self.drops_duplicates() {
@@ -255,7 +255,7 @@ impl Starter<'_> {
             let step = if except.is_empty() {
                 "- drop_duplicates".to_owned()
             } else {
-                list("- drop_duplicates: {except: ", &except, "}").join("\n  ")
+                list("- drop_duplicates: {except: ", &written(&except), "}").join("\n  ")
             };
             steps.push((step, note));
         }
@@ -312,7 +312,7 @@ impl Starter<'_> {
         let (word, note) = if few.is_empty() {
             ("stratified", String::new())
         } else {
-            let note = format!("stratified needs {STRATIFIED} rows of every class; too few have {}", some(&few, 4));
+            let note = format!("stratified needs {STRATIFIED} rows of every class; fewer are of {}", some(&few, 4));
             ("random", note)
         };
         Division {
@@ -412,10 +412,17 @@ impl Starter<'_> {
     }
 }
 
+/// Names as the language writes them.
+fn written(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| quoted(name)).collect()
+}
+
 fn paths(page: &mut Page, key: &str, paths: &[String]) {
+    // A file may be called by a number, but a path is a word.
+    let path = |p: &String| if p.parse::<i64>().is_ok() { format!("\"{p}\"") } else { quoted(p) };
     match paths {
-        [one] => page.line(&format!("  {key}: {}", quoted(one))),
-        many => page.list(&format!("  {key}: "), many, ""),
+        [one] => page.line(&format!("  {key}: {}", path(one))),
+        many => page.list(&format!("  {key}: "), &many.iter().map(path).collect::<Vec<_>>(), ""),
     }
 }
 
@@ -427,7 +434,7 @@ fn group_lines(page: &mut Page, groups: &Groups) {
     page.note(2, &why);
     page.line("  groups:");
     for (name, classes) in [(&groups.negative, &groups.harmless), (&groups.positive, &groups.others)] {
-        page.list(&format!("    {}: ", quoted(name)), classes, "");
+        page.list(&format!("    {}: ", quoted(name)), &written(classes), "");
     }
     page.line(&format!("  positive: {}", quoted(&groups.positive)));
 }

@@ -96,11 +96,12 @@ pub(super) fn reason(column: &ColumnProfile, relation: Option<&Relation>, profil
     if column.kind == Kind::Empty {
         return Some(Reason::Empty);
     }
-    let determines = relation.is_some_and(|r| r.determines && r.values >= 2 && r.values * 10 <= rows);
+    let determines =
+        |rows_each: u64| relation.is_some_and(|r| r.determines && r.values >= 2 && r.values * rows_each <= rows);
     let follows = relation.is_some_and(|r| r.follows && r.values >= 2);
     match says(&column.name) {
         Says::Label | Says::LabelWord => {
-            return Some(match (determines, follows) {
+            return Some(match (determines(2), follows) {
                 (true, true) => Reason::SameLabel,
                 (true, false) => Reason::FinerLabel,
                 (false, true) => Reason::CoarserLabel,
@@ -130,7 +131,8 @@ pub(super) fn reason(column: &ColumnProfile, relation: Option<&Relation>, profil
     if words && present >= ENOUGH && column.distinct * 2 > present {
         return Some(Reason::OwnWords);
     }
-    match (determines, follows) {
+    // Where most rows have a value of their own, it means nothing that each value has one class.
+    match (determines(10), follows) {
         (true, _) => return Some(Reason::TellsTarget),
         (false, true) => return Some(Reason::ToldByTarget),
         (false, false) => {}

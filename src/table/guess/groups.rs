@@ -68,17 +68,18 @@ pub(super) fn groups(
     network: bool,
 ) -> Option<Groups> {
     let names: Vec<&str> = classes.iter().map(|c| c.name.as_str()).collect();
-    if let Some((flags, negative, positive)) = harmless(&names, network) {
-        return Some(split(&names, &flags, negative, positive, None));
-    }
     let mut coarser: Vec<&Relation> = relations
         .iter()
         .filter(|r| r.follows && r.values >= 2 && r.values < names.len() as u64)
         .filter(|r| matches!(says(&r.column), Says::Label | Says::LabelWord | Says::Perhaps))
         .collect();
     coarser.sort_by_key(|r| r.values);
-    let target = table.column(target)?;
-    coarser.iter().find_map(|relation| by_column(target, table.column(&relation.column)?, &names, network))
+    let column = table.column(target)?;
+    let told = coarser.iter().find_map(|r| by_column(column, table.column(&r.column)?, &names, network));
+    told.or_else(|| {
+        let (flags, negative, positive) = harmless(&names, network)?;
+        Some(split(&names, &flags, negative, positive, None))
+    })
 }
 
 /// The groups that a coarser label gives.

@@ -65,20 +65,38 @@ impl Guess {
                 None => features.push(column.name.clone()),
             }
         }
+        too_many_words(profile, &mut features, &mut aside);
         let names: Vec<&str> = features.iter().map(String::as_str).collect();
         let (repeats, classes) = repeats(table, &names, &target.column)?;
         let unlabelled = profile.column(&target.column).map_or(0, |c| c.missing);
         let groups = groups::groups(table, &target.column, &classes, &relations, is_network(profile));
         Ok(Self { target, classes, unlabelled, aside, features, groups, relations, repeats })
     }
+}
 
-    /// The features that are words.
-    pub fn words<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = &'a str> {
-        self.features
-            .iter()
-            .map(String::as_str)
-            .filter(|f| profile.column(f).is_some_and(|c| matches!(c.kind, Kind::Words | Kind::Mixed)))
+/// Cells, and columns, that all words together may become.
+const CELLS: u64 = 150_000_000;
+const COLUMNS: u64 = 2000;
+
+/// Takes the columns with the most words out of the features, until those that are left can become a column for each
+/// word.
+fn too_many_words(profile: &Profile, features: &mut Vec<String>, aside: &mut Vec<Aside>) {
+    loop {
+        let words = || {
+            features
+                .iter()
+                .filter_map(|name| profile.column(name))
+                .filter(|c| matches!(c.kind, Kind::Words | Kind::Mixed))
+        };
+        let total: u64 = words().map(|c| c.distinct).sum();
+        if total <= COLUMNS && total.saturating_mul(profile.rows) <= CELLS {
+            break;
+        }
+        let Some(most) = words().max_by_key(|c| c.distinct).map(|c| c.name.clone()) else { break };
+        features.retain(|name| *name != most);
+        aside.push(Aside { column: most, reason: Reason::ManyWords });
     }
+    aside.sort_by_cached_key(|a| profile.columns.iter().position(|c| c.name == a.column));
 }
 
 /// Whether the table is about network traffic: addresses, ports, packets, bytes, flows, protocols.
