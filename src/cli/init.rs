@@ -36,7 +36,7 @@ pub(super) struct InitArgs {
 }
 
 /// Fewest rows that can be divided, learnt from and judged.
-const FEWEST: u64 = 10;
+pub(super) const FEWEST: u64 = 10;
 
 pub(super) fn init(args: &InitArgs, place: &Folders, out: &mut Out) -> Result<u8, Failure> {
     // Where the file will lie: what is there is not lost, and paths are written as seen from there.

@@ -17,7 +17,9 @@ fn is_bare(text: &str) -> bool {
     }
     let lower = text.to_ascii_lowercase();
     let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"];
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+    (starts || is_path)
         && !text.ends_with(' ')
         && !word.contains(&lower.as_str())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b" _-./()+".contains(&b))
@@ -50,7 +52,17 @@ mod tests {
 
     #[test]
     fn usual_names_stay_bare() {
-        for name in ["Flow Bytes/s", "Web Attack - Brute Force", "col_0", "normal.", "0", "-1", "Unnamed_0"] {
+        for name in [
+            "Flow Bytes/s",
+            "Web Attack - Brute Force",
+            "col_0",
+            "normal.",
+            "0",
+            "-1",
+            "Unnamed_0",
+            "../a/b.csv",
+            "/a/b.csv",
+        ] {
             assert_eq!(quoted(name), name);
         }
         assert_eq!(quoted("a: b"), "\"a: b\"");

@@ -80,6 +80,8 @@ fn says_nothing(cell: &str) -> bool {
 
 fn judge(rows: &[Vec<String>]) -> FirstLine {
     let Some((first, rest)) = rows.split_first() else { return FirstLine::Names };
+    // Files that were pasted together have their header several times.
+    let rest: Vec<&Vec<String>> = rest.iter().filter(|row| *row != first).collect();
     let column = |c: usize| rest.iter().filter_map(move |row| row.get(c)).filter(|cell| !says_nothing(cell));
     let numbers: Vec<f64> = first.iter().filter_map(|c| c.parse::<f64>().ok()).filter(|v| v.is_finite()).collect();
     let headed = first.iter().enumerate().any(|(c, cell)| {
@@ -119,6 +121,7 @@ mod tests {
         assert_eq!(look("a,b,label\n1,x,y\n?,x,y\n"), FirstLine::CertainlyNames);
         assert_eq!(look("\u{feff}a,b\n1,2\n"), FirstLine::CertainlyNames);
         assert_eq!(look("a,a\n1,2\n"), FirstLine::CertainlyNames);
+        assert_eq!(look("a,b\n1,2\na,b\n3,4\n"), FirstLine::CertainlyNames);
         assert_eq!(look("a,b\n"), FirstLine::Names);
         assert_eq!(look(""), FirstLine::Names);
     }

@@ -51,12 +51,14 @@ pub(super) fn models(size: Size) -> Vec<Line> {
     let clusters = size.classes.min(size.train / 2).max(1);
     let weight = if size.uneven { ", class_weight: balanced" } else { "" };
     let line = |kind, parameters: String, note, cost: f64| Line { kind, parameters, note, on: cost <= BUDGET };
+    // Of few rows too few would be held back to stop by.
+    let stopping = if size.train >= 200 { ", early_stopping: true" } else { "" };
     let alone = if size.uneven { "class_weight: balanced" } else { "" };
     vec![
         line("random_forest", format!("{{n_estimators: {trees}{weight}}}"), "", 0.0),
         line("decision_tree", format!("{{max_depth: 12{weight}}}"), "what a single tree can do", tree),
         line("logistic_regression", format!("{{{alone}}}"), "what a linear model can do", logistic),
-        line("mlp", "{hidden_layer_sizes: [100], early_stopping: true}".into(), "a small network", network),
+        line("mlp", format!("{{hidden_layer_sizes: [100]{stopping}}}"), "a small network", network),
         line(
             "kmeans",
             format!("{{n_clusters: {clusters}, n_init: 10}}"),

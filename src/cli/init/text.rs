@@ -1,5 +1,6 @@
 //! What was guessed, as the text of an experiment.
 
+use super::FEWEST;
 use super::models::{Line, Size, models};
 use super::page::{Page, list};
 use crate::cli::look::{Looked, Names, many, rows_of, shown, thousands};
@@ -225,7 +226,9 @@ impl Starter<'_> {
     }
 
     fn drops_duplicates(&self) -> bool {
-        self.guess.repeats.with_target > 0 && !self.official()
+        // Where next to nothing would be left, the copies stay.
+        let left: u64 = self.guess.classes.iter().map(|c| c.distinct_rows).sum();
+        self.guess.repeats.with_target > 0 && !self.official() && left >= FEWEST
     }
 
     fn clean(&self, page: &mut Page) {

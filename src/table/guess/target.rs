@@ -77,25 +77,22 @@ pub(super) fn choose(profile: &Profile, wanted: Option<&str>) -> Result<Chosen, 
     if let Some((column, reason)) = best(&named, rows) {
         return Ok(Chosen { column: column.name.clone(), reason, others: others(&column.name) });
     }
-    // A column that is called a label and holds a quantity: the table is one for regression.
-    let quantity = profile
-        .columns
-        .iter()
-        .find(|c| matches!(says(&c.name), Says::Label | Says::Perhaps) && c.kind.is_numeric() && c.distinct > 1);
-    if quantity.is_none()
-        && let Some((column, reason)) = by_position(profile)
-    {
+    // A column that is called a label and holds no classes: the table is one for regression, or of one class.
+    let unfit = profile.columns.iter().find(|c| match says(&c.name) {
+        Says::Label => true,
+        Says::Perhaps => c.kind.is_numeric() && c.distinct > 1,
+        _ => false,
+    });
+    if let Some(column) = unfit {
+        return Err(refusal(&format!("no column holds classes: {:?}", column.name), column, profile));
+    }
+    if let Some((column, reason)) = by_position(profile) {
         return Ok(Chosen { column: column.name.clone(), reason, others: Vec::new() });
     }
-    let mut error = TableError::new(match quantity {
-        Some(c) => format!("no column holds classes: {:?} has {}", c.name, quantity_of(c, rows)),
-        None => "no column holds classes: none is called a label, and neither the last nor the first has a few \
-                 values that come again"
-            .to_owned(),
-    });
-    if quantity.is_some() {
-        error = error.hint("runner predicts classes: cut the numbers into classes first, such as low and high");
-    }
+    let error = TableError::new(
+        "no column holds classes: none is called a label, and neither the last nor the first has a few values that \
+         come again",
+    );
     Err(with_suggestions(error, profile))
 }
 
@@ -140,38 +137,39 @@ fn by_position(profile: &Profile) -> Option<(&ColumnProfile, String)> {
     }
 }
 
-fn quantity_of(column: &ColumnProfile, rows: u64) -> String {
-    let values = count(column.distinct as usize, "different number");
-    format!("{values} in {}, which is a quantity", count(column.present(rows) as usize, "row"))
-}
-
 /// Refuses a named target that holds no classes.
 fn check(column: &ColumnProfile, profile: &Profile) -> Result<(), TableError> {
-    let (name, rows) = (&column.name, profile.rows);
-    let fits = |c: &ColumnProfile| {
-        let few_numbers = c.kind == Kind::Number && c.distinct <= 20 && c.present(rows) >= 5 * c.distinct;
-        holds_classes(c, rows) || (c.distinct >= 2 && few_numbers)
-    };
-    if fits(column) {
+    let few_numbers = column.kind == Kind::Number
+        && (2..=20).contains(&column.distinct)
+        && column.present(profile.rows) >= 5 * column.distinct;
+    if holds_classes(column, profile.rows) || few_numbers {
         return Ok(());
     }
+    Err(refusal(&format!("the target column {:?}", column.name), column, profile))
+}
+
+/// Why a column, called `subject` in the message, holds no classes.
+fn refusal(subject: &str, column: &ColumnProfile, profile: &Profile) -> TableError {
+    let of = |noun| {
+        let rows = count(column.present(profile.rows) as usize, "row");
+        format!("{} in {rows}", count(column.distinct as usize, noun))
+    };
     let error = match column.kind {
-        Kind::Empty => TableError::new(format!("the target column {name:?} is empty")),
+        Kind::Empty => TableError::new(format!("{subject} is empty")),
         _ if column.distinct == 1 => TableError::new(format!(
-            "the target column {name:?} has one value only, {:?}: there is nothing to tell apart",
-            column.top.first().map_or("", |(value, _)| value.as_str())
+            "{subject} has one value only, {:?}: there is nothing to tell apart",
+            column.first.as_deref().unwrap_or_default()
         )),
         Kind::Whole | Kind::Number => {
-            TableError::new(format!("the target column {name:?} has {}", quantity_of(column, rows)))
+            TableError::new(format!("{subject} has {}, which is a quantity", of("different number")))
                 .hint("runner predicts classes: cut the numbers into classes first, such as low and high")
         }
         Kind::Words | Kind::Mixed => TableError::new(format!(
-            "the target column {name:?} has {} in {}, which identify rows rather than classes",
-            count(column.distinct as usize, "different value"),
-            count(column.present(rows) as usize, "row"),
+            "{subject} has {}, which tell rows apart rather than classes",
+            of("different value")
         )),
     };
-    Err(with_suggestions(error, profile))
+    with_suggestions(error, profile)
 }
 
 /// The error with the columns that `--target` could name.
