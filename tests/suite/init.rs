@@ -205,6 +205,27 @@ fn profiles_count_what_is_known() {
 }
 
 #[test]
+fn the_same_on_any_number_of_threads() {
+    let Some(data) = folder_with("tii-ssrc-23-sample/tii_ssrc23_sample_5301.csv.gz") else { return };
+    let place = Place::new();
+    let said = |threads: &str, command: &str| {
+        let mut args = vec![command, "tii-ssrc-23-sample/tii_ssrc23_sample_5301.csv.gz"];
+        args.extend(if command == "data" { &["--output", "json"][..] } else { &[] });
+        place.run_with(&args, &[("RUNNER_DATA_DIR", data.to_str().unwrap()), ("RAYON_NUM_THREADS", threads)]).exits(0)
+    };
+    for command in ["init", "data"] {
+        assert_eq!(said("1", command).stdout, said("8", command).stdout, "{command}");
+    }
+}
+
+#[test]
+fn help() {
+    let place = Place::new();
+    snapshot("help-init.txt", &place.run(&["init", "--help"]).exits(0).stdout);
+    snapshot("help-data.txt", &place.run(&["data", "--help"]).exits(0).stdout);
+}
+
+#[test]
 fn a_table_for_regression_is_refused() {
     let Some(data) = folder_with("classic-sklearn/diabetes.csv") else { return };
     let place = Place::new();
