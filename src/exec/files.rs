@@ -30,15 +30,15 @@ pub struct Sources {
 }
 
 /// Data sets that experiments of this program name, and where a stranger gets them.
-const KNOWN: [(&str, &str); 2] = [
-    (
-        "published-arrays/processed_data.npz",
-        "it is the published study's file of prepared arrays; docs/data.md says where to get it and what its SHA-256 is",
-    ),
-    (
-        "tii-ssrc-23-sample/tii_ssrc23_sample_5301.csv.gz",
-        "it is the published study's sample of TII-SSRC-23; docs/data.md says where to get it and what its SHA-256 is",
-    ),
+const KNOWN: [(&str, &str); 8] = [
+    ("published-arrays/processed_data.npz", "the published study's file of prepared arrays"),
+    ("tii-ssrc-23-sample/tii_ssrc23_sample_5301.csv.gz", "the published study's sample of TII-SSRC-23"),
+    ("nsl-kdd/KDDTrain+.txt.gz", "the official training file of NSL-KDD"),
+    ("nsl-kdd/KDDTest+.txt.gz", "the official test file of NSL-KDD"),
+    ("kddcup99-10pct/kddcup.data_10_percent.gz", "the 10 % file of KDD Cup 1999"),
+    ("cicids2017-improved/cicids2017_improved_rnd5000.csv.gz", "a sample of CIC-IDS2017 in its corrected form"),
+    ("ciciot2023-sample/CICIoT2023_sample.csv.gz", "a sample of CICIoT2023"),
+    ("ddos-sdn/dataset_sdn.csv.gz", "the DDoS attack SDN data set"),
 ];
 
 /// Reads all data files.
@@ -90,7 +90,8 @@ fn read(path: &str, beside: &Path, data_dir: Option<&Path>) -> Result<Vec<u8>, P
     let mut problem = Problem::new(ProblemKind::User, format!("no such file: {path}"));
     problem = problem.hint(format!("looked for {}", tried.join(" and ")));
     if let Some((_, about)) = KNOWN.iter().find(|(known, _)| *known == path) {
-        problem = problem.hint(*about);
+        problem =
+            problem.hint(format!("it is {about}; docs/data.md says where to get it and what its SHA-256 is"));
     }
     if data_dir.is_none() && !Path::new(path).is_absolute() {
         problem = problem.hint("give the folder of the data with --data-dir or RUNNER_DATA_DIR");
