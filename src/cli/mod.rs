@@ -2,6 +2,7 @@
 
 mod check;
 mod failure;
+mod log;
 mod ls;
 mod out;
 mod run;
@@ -54,7 +55,7 @@ impl Folders {
             let hint = "give another folder with --runs, or make a run: `runner run experiments/baseline.yaml`";
             return Err(Problem::new(ProblemKind::User, message).hint(hint).into());
         }
-        Ok(Store::open(&self.runs, self.store.as_deref())?)
+        Ok(Store::look(&self.runs, self.store.as_deref())?)
     }
 }
 
@@ -92,6 +93,8 @@ enum Output {
 enum Command {
     /// Runs an experiment
     Run(run::RunArgs),
+    /// Goes on with a run that was stopped or killed, or in which a step failed
+    Resume(run::ResumeArgs),
     /// Checks an experiment without running it
     Check {
         #[command(flatten)]
@@ -147,8 +150,12 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let place = cli.place;
     let (result, output) = match cli.command {
         Command::Run(args) => {
-            let output = args.output;
+            let output = args.show.output;
             (run::run(&args, &place, &mut out), output)
+        }
+        Command::Resume(args) => {
+            let output = args.show.output;
+            (run::resume(&args, &place, &mut out), output)
         }
         Command::Check { file, output } => (check::check(&file, output, &mut out), output),
         Command::Config { file, output } => (check::config(&file, output, &mut out), output),

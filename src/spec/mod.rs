@@ -10,7 +10,8 @@ mod schema;
 
 use thiserror::Error;
 
-pub use experiment::{Assertion, ClusterLabels, Evaluate, Experiment, JudgedOn, NamedModel, Waiver, Winner};
+pub use experiment::{Assertion, ClusterLabels, Evaluate, Experiment, JudgedOn, Limits, NamedModel, Waiver, Winner};
+pub use rules::STEP_KINDS;
 pub use explain::explain;
 pub use layers::Overrides;
 pub use node::{Node, Place};
