@@ -16,7 +16,7 @@ pub(super) const STEP: u8 = 1;
 const USER: u8 = 2;
 const MACHINE: u8 = 3;
 const BUG: u8 = 70;
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// A problem with the place where it can be mended.
 #[derive(Clone, Debug)]
