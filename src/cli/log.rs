@@ -148,6 +148,7 @@ impl Log<'_> {
         self.emit(Event::DataRead { files: sources.named.clone() })?;
         let bytes = Arc::new(sources.bytes);
         let mut ran = runner.run(plan, store, &bytes, &mut |event| self.emit(event))?;
+        let mut losses = 0;
         while !ran.interrupted {
             match self.finish(plan, &ran, store) {
                 Ok(()) => {
@@ -157,7 +158,9 @@ impl Log<'_> {
                 }
                 Err(StoreError::Lost { digest, problem }) => {
                     let lost = ran.forget(&digest);
-                    if lost.is_empty() {
+                    losses += 1;
+                    // Each round mends a step at least, unless the disk spoils what was just written.
+                    if lost.is_empty() || losses > 2 * plan.steps.len() {
                         return Err(StoreError::Lost { digest, problem }.into());
                     }
                     for index in lost {

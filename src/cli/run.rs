@@ -91,6 +91,10 @@ pub(super) fn resume(args: &ResumeArgs, place: &Folders, out: &mut Out) -> Resul
     let (folder, trace) = store.reopen(&id)?;
     let record = RunRecord::fold(trace.lines.iter().map(|line| &line.event));
     if record.status == RunStatus::Finished {
+        // Killed between its last event and its record.
+        if store.read_run_file(&id, "record.json").is_err() {
+            folder.write("record.json", record.to_json().as_bytes())?;
+        }
         out.note(&format!("run {id} is finished; there is nothing to go on with\n"));
         report(&record, folder.path(), args.show, out)?;
         return Ok(super::failure::exit_code_of(&record));
