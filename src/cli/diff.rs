@@ -33,7 +33,9 @@ pub(super) fn diff(a: &str, b: &str, place: &Folders, output: Output, out: &mut 
         Output::Json => {
             let metrics: Vec<Json> = metrics
                 .iter()
-                .map(|m| json!({"model": m.model, "part": m.part, "metric": m.metric, "before": m.before, "now": m.now}))
+                .map(
+                    |m| json!({"model": m.model, "part": m.part, "metric": m.metric, "before": m.before, "now": m.now}),
+                )
                 .collect();
             let winner = |r: &RunRecord| json!(r.winner.as_ref().map(|w| w.model.clone()));
             let document = json!({
@@ -84,7 +86,10 @@ fn moved(m: &Moved) -> String {
 
 fn data(before: &RunRecord, now: &RunRecord) -> Vec<Difference> {
     let files = |r: &RunRecord| {
-        r.data.iter().map(|f| (f.path.clone(), json!({"digest": f.digest, "bytes": f.bytes}))).collect::<serde_json::Map<_, _>>()
+        r.data
+            .iter()
+            .map(|f| (f.path.clone(), json!({"digest": f.digest, "bytes": f.bytes})))
+            .collect::<serde_json::Map<_, _>>()
     };
     differences(&Json::Object(files(before)), &Json::Object(files(now)))
 }

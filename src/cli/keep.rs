@@ -125,7 +125,8 @@ pub(super) fn fsck(place: &Folders, repair: bool, output: Output, out: &mut Out)
                 size(checked.bytes),
                 match (checked.findings.len(), checked.repaired) {
                     (0, _) => "clean".into(),
-                    (n, true) => format!("{} put out of the way; the next run makes anew what it needs", plural(n, "fault")),
+                    (n, true) =>
+                        format!("{} put out of the way; the next run makes anew what it needs", plural(n, "fault")),
                     (n, false) => format!("{}; `runner fsck --repair` puts them out of the way", plural(n, "fault")),
                 }
             );

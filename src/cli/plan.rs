@@ -207,7 +207,11 @@ pub(super) fn why(
     }
     let mut text = String::new();
     for &index in &chosen {
-        text.push_str(&explained(&ahead.plan.steps[index].name, &ahead.plan.steps[index].key.short(12), &ahead.forecast.steps[index]));
+        text.push_str(&explained(
+            &ahead.plan.steps[index].name,
+            &ahead.plan.steps[index].key.short(12),
+            &ahead.forecast.steps[index],
+        ));
     }
     let (stored, to_run, ..) = totals(&ahead);
     if step.is_none() {
@@ -248,7 +252,8 @@ fn explained(name: &str, key: &str, outlook: &Outlook) -> String {
                 let nearest = outlook.nearest.map(|k| k.short(12)).unwrap_or_default();
                 let _ = writeln!(text, "  to run: the nearest stored recipe ({nearest}) differs");
                 for d in differences {
-                    let _ = writeln!(text, "    {}: {} -> {}", d.field, value(d.before.as_ref()), value(d.now.as_ref()));
+                    let _ =
+                        writeln!(text, "    {}: {} -> {}", d.field, value(d.before.as_ref()), value(d.now.as_ref()));
                 }
             }
             other => drop(writeln!(text, "  to run: {}", reason(other, usize::MAX))),

@@ -172,7 +172,11 @@ pub(super) fn stored_experiment(record: &RunRecord) -> Result<Experiment, Failur
 pub(super) fn stored_numerics(record: &RunRecord) -> Result<Numerics, Failure> {
     let level = Numerics::ALL.iter().copied().find(|n| n.word() == record.numerics && n.available());
     level.ok_or_else(|| {
-        let text = format!("the run needs a processor with {}, and this one has {}", record.numerics, Numerics::detect().word());
+        let text = format!(
+            "the run needs a processor with {}, and this one has {}",
+            record.numerics,
+            Numerics::detect().word()
+        );
         Problem::new(ProblemKind::User, text).hint("use a machine that has it, or run the experiment anew").into()
     })
 }

@@ -25,11 +25,9 @@ pub(super) fn read(store: &Store, id: &str) -> Result<RunRecord, Failure> {
     let newer = |message: String| Failure::from(Problem::new(ProblemKind::Machine, format!("{id}: {message}")));
     match store.read_run_file(id, "record.json") {
         Ok(bytes) if !store.is_running(id) => RunRecord::from_json(&bytes).map_err(newer),
-        Err(StoreError::Io { source, .. }) if source.kind() != std::io::ErrorKind::NotFound => Err(Problem::new(
-            ProblemKind::Machine,
-            format!("cannot read the record of {id}: {source}"),
-        )
-        .into()),
+        Err(StoreError::Io { source, .. }) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Problem::new(ProblemKind::Machine, format!("cannot read the record of {id}: {source}")).into())
+        }
         // A run that goes on again has an old record; its events tell more.
         _ => Ok(RunRecord::fold(store.trace(id)?.lines.iter().map(|line| &line.event))),
     }

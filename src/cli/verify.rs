@@ -47,7 +47,10 @@ pub(super) fn verify(args: &VerifyArgs, place: &Folders, out: &mut Out) -> Resul
     let sources = sources(&experiment, place, None)?;
     for (then, now) in record.data.iter().zip(&sources.named) {
         if then.digest != now.digest {
-            let text = format!("{} is not the file that run {id} read: its digest is {}, not {}", now.path, now.digest, then.digest);
+            let text = format!(
+                "{} is not the file that run {id} read: its digest is {}, not {}",
+                now.path, now.digest, then.digest
+            );
             return Err(user(text, "give the folder of the data as it was with --data-dir"));
         }
     }

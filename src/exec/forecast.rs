@@ -70,8 +70,7 @@ struct Candidate {
 /// # Errors
 /// [`StoreError`].
 pub fn forecast(plan: &Plan, store: &Store) -> Result<Forecast, StoreError> {
-    let looks: Vec<Look> =
-        plan.steps.par_iter().map(|s| store.look_up(&s.key)).collect::<Result<_, StoreError>>()?;
+    let looks: Vec<Look> = plan.steps.par_iter().map(|s| store.look_up(&s.key)).collect::<Result<_, StoreError>>()?;
     let stored: Vec<bool> = looks.iter().map(|l| matches!(l, Look::Stored(_))).collect();
     let recipes: Vec<Option<Json>> =
         plan.steps.par_iter().zip(&stored).map(|(s, stored)| (!stored).then(|| s.recipe.to_json())).collect();
@@ -114,10 +113,7 @@ fn kind(recipe: &Json) -> (String, String) {
 }
 
 /// Stored recipes of every kind that is asked for, the latest first: fewer where many steps are compared with them.
-fn candidates<'a>(
-    store: &Store,
-    wanted: impl Iterator<Item = &'a Json>,
-) -> BTreeMap<(String, String), Vec<Candidate>> {
+fn candidates<'a>(store: &Store, wanted: impl Iterator<Item = &'a Json>) -> BTreeMap<(String, String), Vec<Candidate>> {
     let mut kinds: BTreeMap<(String, String), (usize, &Json)> = BTreeMap::new();
     for recipe in wanted {
         kinds.entry(kind(recipe)).or_insert((0, recipe)).0 += 1;
@@ -190,19 +186,19 @@ fn other_input(plan: &Plan, step: &Step, input: &str, then: &Candidate, store: &
     let now = step.inputs.iter().find(|i| i.name == input).map(|i| &plan.steps[i.step]);
     let before = then.recipe["inputs"][input]["key"].as_str().and_then(Digest::parse);
     let before = before.and_then(|key| store.recipe(&key));
-    let differences = match (now, before) {
+    let differences = match (now.map(|s| s.recipe.to_json()), before) {
+        // Another kind of step: all the rest differs with it.
+        (Some(now), Some(before)) if before["step"] != now["step"] => {
+            let (before, now) = (Some(before["step"].clone()), Some(now["step"].clone()));
+            vec![Difference { field: "step".into(), before, now }]
+        }
         (Some(now), Some(before)) => {
-            let now = now.recipe.to_json();
             let (own, inputs) = recipe_differences(&before, &now);
             if own.is_empty() && !inputs.is_empty() { differences(&before["inputs"], &now["inputs"]) } else { own }
         }
         _ => Vec::new(),
     };
-    Reason::OtherInput {
-        input: input.to_owned(),
-        step: now.map(|s| s.name.clone()).unwrap_or_default(),
-        differences,
-    }
+    Reason::OtherInput { input: input.to_owned(), step: now.map(|s| s.name.clone()).unwrap_or_default(), differences }
 }
 
 /// Rows and columns that a step says it left.

@@ -144,7 +144,8 @@ impl Schedule<'_, '_> {
             if self.is_ready(index) {
                 match self.known[index].take() {
                     Some(entry) => {
-                        let done = Done { entry, how: How::Stored, artifacts: BTreeMap::new(), different: None };
+                        let done =
+                            Done { entry, how: How::Stored, artifacts: BTreeMap::new(), kept: true, different: None };
                         self.done(index, done)?;
                     }
                     None => self.offer(index),
@@ -296,10 +297,9 @@ impl Schedule<'_, '_> {
         let bytes: u64 = done.entry.outputs.values().map(|o| o.bytes).sum();
         self.ran.entries.insert(index, done.entry);
         let mut held = self.shared.held();
-        // What is held in memory can be read from the store again, so a tight limit holds less. What was only
-        // recomputed to be compared is in no store.
+        // What is held in memory can be read from the store again, so a tight limit holds less.
         let used: u64 = self.held_bytes.values().sum();
-        let fits = used.saturating_add(bytes) <= self.runner.memory / 4 || self.shared.recheck.contains_key(&index);
+        let fits = used.saturating_add(bytes) <= self.runner.memory / 4 || !done.kept;
         if self.open_dependants[index] > 0 && !done.artifacts.is_empty() && fits {
             held.insert(index, done.artifacts);
             self.held_bytes.insert(index, bytes);
@@ -409,7 +409,9 @@ impl Schedule<'_, '_> {
             running.given_up.store(true, Ordering::Relaxed);
             let timeout = self.runner.timeouts.get(running.index).copied().flatten().unwrap_or_default();
             let text = format!("it took longer than its timeout of {} s", timeout.as_secs_f64());
-            let problem = Problem::new(ProblemKind::Step, text).at("limits").hint("raise `limits.timeout`, or the entry of `limits.timeouts`");
+            let problem = Problem::new(ProblemKind::Step, text)
+                .at("limits")
+                .hint("raise `limits.timeout`, or the entry of `limits.timeouts`");
             // Dropping the old pool waits for nobody; jobs that it has begun go on in it.
             self.pool = self.runner.pool()?;
             self.failed(running.index, problem)?;

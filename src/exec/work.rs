@@ -22,6 +22,8 @@ pub(super) struct Done {
     pub(super) entry: Entry,
     pub(super) how: How,
     pub(super) artifacts: BTreeMap<String, Arc<Artifact>>,
+    /// Whether the outputs can be read from the store.
+    pub(super) kept: bool,
     /// What it was before, where it came out otherwise while results were checked.
     pub(super) different: Option<Different>,
 }
@@ -88,7 +90,7 @@ impl Shared {
                 Turn::Theirs(process) => return Err(Failed::Elsewhere(process)),
             }
             if let Some(entry) = self.store.entry(&step.key).map_err(Failed::Store)? {
-                return Ok(Done { entry, how: How::Stored, artifacts: BTreeMap::new(), different: None });
+                return Ok(Done { entry, how: How::Stored, artifacts: BTreeMap::new(), kept: true, different: None });
             }
         }
         let _ = sender.send(Message::Started(job.ticket));
@@ -147,10 +149,10 @@ impl Shared {
             other => Failed::Store(other),
         })?;
         drop(turn);
-        Ok(Done { entry, how: How::Computed, artifacts, different: None })
+        Ok(Done { entry, how: How::Computed, artifacts, kept: true, different: None })
     }
 
-    /// A result that was computed again, beside what it was. Later steps go on from what it is now, unless it differs.
+    /// A result that was computed again, beside what it was.
     fn compared(
         &self,
         entry: Entry,
@@ -160,12 +162,13 @@ impl Shared {
     ) -> Done {
         let of = |digest: &Digest| Stored { digest: *digest, bytes: 0 };
         let known = known.iter().map(|(name, digest)| (name.clone(), of(digest))).collect();
-        let Some(different) = entry.differs_from(&known, step) else {
-            return Done { entry, how: How::Computed, artifacts, different: None };
-        };
+        let different = entry.differs_from(&known, step);
         match self.store.entry(&entry.key).ok().flatten() {
-            Some(entry) => Done { entry, how: How::Computed, artifacts: BTreeMap::new(), different: Some(different) },
-            None => Done { entry, how: How::Computed, artifacts, different: Some(different) },
+            // Later steps go on from what it was, so that each is judged by itself.
+            Some(entry) if different.is_some() => {
+                Done { entry, how: How::Computed, artifacts: BTreeMap::new(), kept: true, different }
+            }
+            stored => Done { entry, how: How::Computed, artifacts, kept: stored.is_some(), different },
         }
     }
 

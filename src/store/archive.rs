@@ -217,6 +217,10 @@ impl Store {
     fn import_by_way_of(&self, from: &Path, aside: &Path) -> Result<Imported, StoreError> {
         let wrong = |problem: String| StoreError::Archive { path: from.to_owned(), problem };
         let broken = |error: io::Error| wrong(format!("it is no whole archive of a run: {error}"));
+        let copying = |error: Copying, to: &Path| match error {
+            Copying::From(error) => broken(error),
+            Copying::To(error) => StoreError::io("cannot write", to)(error),
+        };
         let file = File::open(from).map_err(StoreError::io("cannot read", from))?;
         let unpacked = zstd::stream::read::Decoder::new(file).map_err(broken)?;
         let mut tar = tar::Archive::new(unpacked);
@@ -229,7 +233,8 @@ impl Store {
             let mut item = item.map_err(broken)?;
             let path = item.path().map_err(broken)?.into_owned();
             let named = Name::of(&path).filter(|_| item.header().entry_type().is_file());
-            let named = named.ok_or_else(|| wrong(format!("{} has no place in an archive of a run", path.display())))?;
+            let named =
+                named.ok_or_else(|| wrong(format!("{} has no place in an archive of a run", path.display())))?;
             let text = |item: &mut dyn Read, total: &mut u64| -> Result<Json, StoreError> {
                 let mut bytes = Vec::new();
                 let read = item.take(MOST_TEXT + 1).read_to_end(&mut bytes).map_err(broken)? as u64;
@@ -246,7 +251,7 @@ impl Store {
                 Name::Head => head = Some(self.head(text(&mut item, &mut texts_bytes)?, from)?),
                 Name::Object(digest) => {
                     let temporary = aside.join("object");
-                    let found = copy(&mut item, &temporary).map_err(StoreError::io("cannot write", &temporary))?;
+                    let found = copy(&mut item, &temporary).map_err(|e| copying(e, &temporary))?;
                     if found != digest {
                         return Err(wrong(format!("object {digest} is damaged: its digest is {found}")));
                     }
@@ -265,7 +270,7 @@ impl Store {
                     let place = aside.join("run").join(&name);
                     let io = |error| StoreError::io("cannot write", &place)(error);
                     fs::create_dir_all(place.parent().unwrap_or(aside)).map_err(io)?;
-                    files.insert(name, copy(&mut item, &place).map_err(io)?);
+                    files.insert(name, copy(&mut item, &place).map_err(|e| copying(e, &place))?);
                 }
             }
         }
@@ -334,19 +339,36 @@ impl Store {
     }
 }
 
+/// What went wrong while bytes were copied.
+enum Copying {
+    /// Reading them.
+    From(io::Error),
+    /// Writing them.
+    To(io::Error),
+}
+
 /// Writes all that `from` gives into a file, and gives its digest.
-fn copy(from: &mut impl Read, to: &Path) -> io::Result<Digest> {
-    struct Both<'a, R>(&'a mut R, File);
+fn copy(from: &mut impl Read, to: &Path) -> Result<Digest, Copying> {
+    struct Both<'a, R> {
+        from: &'a mut R,
+        to: File,
+        refused: Option<io::Error>,
+    }
     impl<R: Read> Read for Both<'_, R> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let n = self.0.read(buffer)?;
-            self.1.write_all(&buffer[..n])?;
+            let n = self.from.read(buffer)?;
+            if let Err(error) = self.to.write_all(&buffer[..n]) {
+                self.refused = Some(error);
+                return Ok(0);
+            }
             Ok(n)
         }
     }
-    fault::pass(Point::Write)?;
-    let mut both = Both(from, File::create(to)?);
-    let (digest, _) = Digest::of_reader(&mut both)?;
-    both.1.sync_data()?;
-    Ok(digest)
+    let to = fault::pass(Point::Write).and_then(|()| File::create(to)).map_err(Copying::To)?;
+    let mut both = Both { from, to, refused: None };
+    let (digest, _) = Digest::of_reader(&mut both).map_err(Copying::From)?;
+    match both.refused {
+        Some(error) => Err(Copying::To(error)),
+        None => both.to.sync_data().map(|()| digest).map_err(Copying::To),
+    }
 }

@@ -142,7 +142,8 @@ impl Store {
         for (name, output) in entry.outputs {
             step.outputs.push(output.digest);
             if !good.contains(&output.digest) {
-                step.problems.push(format!("its {name} points to an object that is gone or damaged: {}", output.digest));
+                step.problems
+                    .push(format!("its {name} points to an object that is gone or damaged: {}", output.digest));
             }
         }
         Ok(step)

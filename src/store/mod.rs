@@ -162,13 +162,13 @@ impl Store {
             let folder = root.join(name);
             fs::create_dir_all(&folder).map_err(StoreError::io("cannot make the folder", &folder))?;
         }
+        let part = store.take_part()?;
+        *store.part.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(part);
         // Fails early, with the right message, where the folder exists but takes no file.
         let probe = store.temporary();
         fault::pass(Point::Write).map_err(StoreError::io("cannot write", root))?;
         File::create(&probe).map_err(StoreError::io("cannot write", root))?;
         fs::remove_file(&probe).map_err(StoreError::io("cannot write", root))?;
-        let part = store.take_part()?;
-        *store.part.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(part);
         if !known {
             store.write_whole(&root.join("format"), format!("{FORMAT}\n").as_bytes())?;
         }

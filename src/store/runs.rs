@@ -57,8 +57,7 @@ impl Store {
         fault::pass(Point::Write).map_err(io("cannot make the folder", &path))?;
         fs::create_dir(&path).map_err(io("cannot make the folder", &path))?;
         let name = path.join("events.jsonl");
-        let events =
-            OpenOptions::new().create(true).append(true).open(&name).map_err(io("cannot write", &name))?;
+        let events = OpenOptions::new().create(true).append(true).open(&name).map_err(io("cannot write", &name))?;
         claim(&events, id, &name)?;
         Ok(RunFolder { store: self, path, id: id.to_owned(), events })
     }

@@ -54,11 +54,13 @@ fn plan_tells_what_would_run_and_a_run_does_just_that() {
         .filter(|s| s["state"] == "to run")
         .map(|s| s["step"].as_str().unwrap())
         .collect();
-    let expected =
-        ["fit/mlp", "predict/mlp/test", "judge/mlp/test", "predict/mlp/validation", "judge/mlp/validation"];
+    let expected = ["fit/mlp", "predict/mlp/test", "judge/mlp/test", "predict/mlp/validation", "judge/mlp/validation"];
     assert_eq!(to_run, expected);
     let fit = named(&changed, "fit/mlp");
-    assert_eq!(fit["why"], json!([{"reason": "differs", "fields": [{"field": "mlp.alpha", "before": 0.0001, "now": 0.5}]}]));
+    assert_eq!(
+        fit["why"],
+        json!([{"reason": "differs", "fields": [{"field": "mlp.alpha", "before": 0.0001, "now": 0.5}]}])
+    );
     assert_eq!(fit["nearest"], named(&after, "fit/mlp")["key"]);
     assert!(fit["seconds"].as_f64().is_some());
     assert_eq!(named(&changed, "judge/mlp/test")["why"], json!([{"reason": "needs", "steps": ["predict/mlp/test"]}]));
@@ -115,7 +117,7 @@ fn why_names_the_field_and_the_chain_of_steps() {
     // An old input and a new one: what was stored with another input, all inputs stored.
     place.run(&["run", "--quiet", "a.yaml", "--set", "balance=none", "--set", "models.mlp=null"]).exits(0);
     let text = why(&["fit/mlp", "--set", "balance=none"]).exits(0).stdout;
-    assert!(text.contains("to run: train comes from another result of prepare"), "{text}");
+    assert!(text.contains(r#"to run: train comes from prepare with step: "balance" -> "prepare""#), "{text}");
 }
 
 #[test]
@@ -175,12 +177,16 @@ fn verify_finds_other_bytes_and_names_both_digests() {
     place.run(&["run", "--quiet", "a.yaml"]).exits(0);
 
     // The record of a machine that gave something else.
-    let run = place.runs("runs").pop().unwrap();
+    let run = place.latest("runs").unwrap();
     let record: Json = serde_json::from_slice(&fs::read(run.join("record.json")).unwrap()).unwrap();
     let fit = named(&record, "fit/decision_tree");
     let (stored, other) = (fit["outputs"][0][1].as_str().unwrap(), fit["key"].as_str().unwrap());
     let text = fs::read_to_string(run.join("record.json")).unwrap();
-    fs::write(run.join("record.json"), text.replace(&format!("\"model\",\n          \"{stored}\""), &format!("\"model\",\n          \"{other}\""))).unwrap();
+    fs::write(
+        run.join("record.json"),
+        text.replace(&format!("\"model\",\n          \"{stored}\""), &format!("\"model\",\n          \"{other}\"")),
+    )
+    .unwrap();
     let told = place.run(&["verify"]).exits(1).stdout;
     assert!(told.contains("different: fit/decision_tree gave other bytes for its model"), "{told}");
     assert!(told.contains(stored) && told.contains(other), "{told}");
@@ -227,7 +233,8 @@ fn diff_shows_experiment_steps_and_metrics() {
 #[test]
 fn a_step_that_takes_too_long_fails_and_the_rest_goes_on() {
     let place = place();
-    let long = ["--set", "models.random_forest.n_estimators=100000", "--set", "limits.timeouts={fit/random_forest: 0.3}"];
+    let long =
+        ["--set", "models.random_forest.n_estimators=100000", "--set", "limits.timeouts={fit/random_forest: 0.3}"];
     for jobs in ["1", "2"] {
         let done = place.run(&[&["run", "a.yaml", "--jobs", jobs], &long[..]].concat()).exits(1);
         assert!(done.stderr.contains("it took longer than its timeout of 0.3 s"), "{}", done.stderr);
@@ -243,16 +250,18 @@ fn a_step_that_takes_too_long_fails_and_the_rest_goes_on() {
 #[test]
 fn fail_fast_begins_nothing_after_a_failure_and_keep_going_all_else() {
     let place = place();
-    // The failing model stands before the others and is as parallel as they are.
-    let crowd = ["--set", "models={crowd: {kind: kmeans, n_clusters: 100000}, random_forest: {n_estimators: 5}}"];
-    let states = |more: &[&str]| -> Vec<(String, Json)> {
-        place.run(&[&["run", "--quiet", "--jobs", "1", "--runs", more[0], "a.yaml"], &more[1..], &crowd[..]].concat()).exits(2);
-        let record = place.record(more[0]);
-        record["steps"].as_array().unwrap().iter().map(|s| (s["step"].as_str().unwrap().into(), s["state"].clone())).collect()
+    // The failing model stands before the other, and is as parallel.
+    let models = "models:\n  crowd: {kind: kmeans, n_clusters: 100000}\n  random_forest: {n_estimators: 5}\n";
+    place.write("crowd.yaml", format!("{REST}{models}"));
+    let states = |runs: &str, more: &str| -> Vec<(String, Json)> {
+        place.run(&["run", "--quiet", "--jobs", "1", "--runs", runs, "crowd.yaml", more]).exits(2);
+        let record = place.record(runs);
+        let steps = record["steps"].as_array().unwrap();
+        steps.iter().map(|s| (s["step"].as_str().unwrap().into(), s["state"].clone())).collect()
     };
-    let going = states(&["going", "--keep-going"]);
+    let going = states("going", "--keep-going");
     assert!(going.iter().any(|(step, state)| step == "judge/random_forest/test" && state == "done"), "{going:?}");
-    let fast = states(&["fast", "--fail-fast"]);
+    let fast = states("fast", "--fail-fast");
     let skipped = |name: &str| fast.iter().any(|(s, state)| s == name && *state == json!({"skipped": "fit/crowd"}));
     assert!(skipped("fit/random_forest") && skipped("judge/random_forest/test"), "{fast:?}");
     place.run(&["run", "a.yaml", "--fail-fast", "--keep-going"]).exits(2);
@@ -262,7 +271,8 @@ fn fail_fast_begins_nothing_after_a_failure_and_keep_going_all_else() {
 fn little_memory_makes_steps_wait_and_changes_nothing() {
     let place = place();
     place.run(&["run", "--quiet", "a.yaml", "--runs", "much", "--jobs", "4"]).exits(0);
-    let little = place.run(&["run", "--events", "a.yaml", "--runs", "little", "--jobs", "4", "--memory", "1MiB"]).exits(0);
+    let little =
+        place.run(&["run", "--events", "a.yaml", "--runs", "little", "--jobs", "4", "--memory", "1MiB"]).exits(0);
     same(&contents(&place.runs("much")[0]), &contents(&place.runs("little")[0]), "much memory and little");
     // One after another: no step begins before the one before it has ended.
     let mut open = 0;
@@ -291,8 +301,8 @@ fn replay_shows_what_the_terminal_showed() {
     assert!(failed.stderr.contains("  --> --set "), "the place of the fault is shown again: {}", failed.stderr);
     replayed(&["run", "a.yaml", "--set", "assert=[{metric: accuracy, at_least: 1.0}]"], 1);
     let events = place.run(&["replay", "--events"]).exits(0).stdout;
-    let kept = fs::read_to_string(place.runs("runs").pop().unwrap().join("events.jsonl")).unwrap();
-    assert_eq!(events, kept);
+    let kept = fs::read_to_string(place.latest("runs").unwrap().join("events.jsonl")).unwrap();
+    assert!(events == kept, "the lines are those of the file");
 }
 
 #[test]
@@ -329,7 +339,7 @@ fn a_run_travels_as_one_file_and_every_byte_is_checked() {
     assert_eq!(archive, fs::read(place.path("again.tar.zst")).unwrap(), "the same run, the same bytes");
     let told = place.run(&["import", "a.tar.zst", "--runs", "there", "--output", "json"]).exits(0).json();
     assert_eq!(told["objects"], told["new_objects"]);
-    let (here, there) = (place.runs("runs").pop().unwrap(), place.runs("there").pop().unwrap());
+    let (here, there) = (place.latest("runs").unwrap(), place.latest("there").unwrap());
     assert_eq!(here.file_name(), there.file_name());
     for name in ["record.json", "events.jsonl"] {
         assert_eq!(fs::read(here.join(name)).unwrap(), fs::read(there.join(name)).unwrap());

@@ -246,7 +246,8 @@ fn happenings(index: usize, fate: u8) -> Vec<Event> {
         }
         5 => {
             // It was stored, its object is lost, and it is done again.
-            let lost = Event::ObjectLost { step: step.clone(), digest: Digest::of(&[index as u8]), problem: "is gone".into() };
+            let lost =
+                Event::ObjectLost { step: step.clone(), digest: Digest::of(&[index as u8]), problem: "is gone".into() };
             vec![finished(How::Stored), lost, started, finished(How::Computed)]
         }
         6 => vec![Event::StepAwaited { step: step.clone(), process: Some(7) }, finished(How::Stored)],
