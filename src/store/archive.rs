@@ -274,6 +274,8 @@ impl Store {
                 }
             }
         }
+        // To the very end: there is the checksum of all that was read.
+        io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(broken)?;
         let head = head.ok_or_else(|| wrong("it is empty".into()))?;
         let counts = (objects.len(), texts.len(), files.len());
         if counts != (head.objects, 2 * head.steps, head.files) {
