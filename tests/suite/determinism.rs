@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::support::{Place, data_dir, root, steps};
 
 /// Every file below a folder by its path in it; of the record, what is not volatile.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut out = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
@@ -33,7 +33,7 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[track_caller]
-fn same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>, what: &str) {
+pub fn same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>, what: &str) {
     assert!(a.keys().eq(b.keys()), "{what}: other files:\n{:?}\n{:?}", a.keys(), b.keys());
     let differing: Vec<&String> = a.iter().filter(|(name, bytes)| b[*name] != **bytes).map(|(name, _)| name).collect();
     assert!(differing.is_empty(), "{what}: {differing:?}");

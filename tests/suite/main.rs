@@ -5,11 +5,14 @@
 mod bars;
 mod cli;
 mod conformance;
+mod crash;
 mod data;
 mod determinism;
+mod engine;
 mod frozen;
 mod golden;
 mod invalid;
 mod keys;
 mod properties;
+mod scale;
 mod support;
