@@ -18,6 +18,8 @@ pub use files::{DataFolders, SourceData, Sources, read_sources, read_sources_wit
 pub use finish::finish;
 pub use forecast::{Forecast, Outlook, Reason, forecast};
 
+pub use crate::step::SourceBytes;
+
 use crate::digest::Digest;
 use crate::plan::{Plan, Step};
 use crate::record::{Event, PlannedStep};

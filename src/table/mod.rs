@@ -13,14 +13,20 @@ mod duplicates;
 mod error;
 mod frame;
 mod grouping;
+pub mod guess;
+mod header;
 mod npz;
 mod parquet;
+pub mod profile;
 mod read;
 mod scan;
 mod typing;
 
 pub use clean::clean;
 pub use error::TableError;
+pub use header::{FirstLine, first_line};
 pub use npz::{NpzArrays, read_npz, write_npz};
 pub use parquet::{PlainColumn, PlainValues, read_predictions_parquet, write_predictions_parquet};
-pub use read::{Input, Table, read_table};
+pub use read::{Input, Table, read_loosely, read_table};
+
+use profile::is_missing_marker;

@@ -69,6 +69,25 @@ pub fn read_table(
     files: &[Input<'_>],
     dataset: &DatasetSpec,
 ) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
+    read_wanted(files, dataset, &|name| wanted(name, dataset))
+}
+
+/// The same for a table of which nothing is known yet: a column half numbers, half words is words.
+///
+/// # Errors
+/// As [`read_table`], less what is said of mixed columns.
+pub fn read_loosely(
+    files: &[Input<'_>],
+    dataset: &DatasetSpec,
+) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
+    read_wanted(files, dataset, &|_| Wanted::Aside)
+}
+
+fn read_wanted(
+    files: &[Input<'_>],
+    dataset: &DatasetSpec,
+    wanted: &(dyn Fn(&str) -> Wanted + Sync),
+) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
     let mut warnings = Vec::new();
     let mut names: Vec<String> = Vec::new();
     let mut loaded: Vec<Loaded<'_>> = Vec::new();
@@ -100,7 +119,7 @@ pub fn read_table(
         .into_par_iter()
         .map(|c| {
             let parts: Vec<&StringChunked> = loaded.iter().map(|f| &f.columns[c]).collect();
-            typed(&names[c], &parts, &missing, wanted(&names[c], dataset))
+            typed(&names[c], &parts, &missing, wanted(&names[c]))
         })
         .collect();
     if columns.iter().any(Result::is_err) {

@@ -10,9 +10,9 @@ use super::error::count;
 
 /// One row of the file: the bytes from `start` to `end` (its line end excluded), and the line it begins on.
 #[derive(Clone, Copy, Debug)]
-struct Record {
-    start: usize,
-    end: usize,
+pub(super) struct Record {
+    pub(super) start: usize,
+    pub(super) end: usize,
     line: u64,
     cells: usize,
     quoted: bool,
@@ -169,7 +169,7 @@ fn records(text: &[u8], separator: u8) -> Result<(Vec<Record>, usize), TableErro
 }
 
 /// The row that begins at `start`, and the place and line where the next one begins.
-fn record(text: &[u8], start: usize, line: u64, separator: u8) -> Result<(Record, usize, u64), TableError> {
+pub(super) fn record(text: &[u8], start: usize, line: u64, separator: u8) -> Result<(Record, usize, u64), TableError> {
     let mut cells = 1;
     let mut lines = 0;
     let mut quoted = false;
@@ -222,7 +222,7 @@ fn closing_quote(text: &[u8], mut at: usize, lines: &mut u64) -> Option<usize> {
 }
 
 /// The cells of one row that [`record`] has accepted: unquoted, without surrounding blanks.
-fn cells(row: &[u8], separator: u8) -> Vec<String> {
+pub(super) fn cells(row: &[u8], separator: u8) -> Vec<String> {
     let mut out = Vec::new();
     let mut start = 0;
     let mut inside = false;

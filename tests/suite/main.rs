@@ -11,6 +11,7 @@ mod determinism;
 mod engine;
 mod frozen;
 mod golden;
+mod init;
 mod invalid;
 mod keys;
 mod properties;
