@@ -30,6 +30,13 @@ pub enum Shape {
         /// Take numbers and booleans too.
         loose: bool,
     },
+    /// Text that must parse.
+    Checked {
+        /// What it is, with its article.
+        what: &'static str,
+        /// Gives what is wrong, and the next move if one is known.
+        check: fn(&str) -> Result<(), (String, Option<String>)>,
+    },
     /// One of these words, each with its documentation.
     Word(Vec<(&'static str, &'static str)>),
     /// `null`.

@@ -80,6 +80,7 @@ fn candidates(shape: &Shape) -> Vec<Json> {
         Shape::Number { whole: true, .. } => vec![json!(3), json!(70), json!(4)],
         Shape::Number { whole: false, .. } => vec![json!(0.35), json!(0.65), json!(2.5)],
         Shape::Text { .. } => vec![json!("other"), json!("another")],
+        Shape::Checked { .. } => Vec::new(),
         Shape::Word(words) => words.iter().map(|(word, _)| json!(word)).collect(),
         Shape::Null => vec![Json::Null],
         Shape::Either(all) => all.iter().flat_map(candidates).collect(),
