@@ -152,6 +152,11 @@ fn ledger(record: &RunRecord) -> String {
             parts.push(format!("{} rows x {} columns", entry.rows_after, entry.columns_after));
             parts.extend(entry.counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")));
         }
+        if matches!(entry.step.as_str(), "replace" | "clip" | "derive") {
+            // Of counts by column only the sum.
+            let counted = entry.counts.iter().filter(|(name, n)| *n > 0 && !name.contains(" in "));
+            parts.extend(counted.map(|(name, n)| format!("{n} {name}")));
+        }
         if entry.rows_before != entry.rows_after {
             parts.push(format!("rows {} -> {}", entry.rows_before, entry.rows_after));
         }

@@ -10,7 +10,9 @@ use crate::ml::metrics::{Judgement, Metric};
 use crate::ml::{Code, Role, SplitSpec, Warning};
 use crate::plan::Plan;
 use crate::record::{Event, Missed, RunRecord, Summary, label_csv, multiclass_csv};
+use crate::spec::dataset::CleanStep;
 use crate::spec::{ClusterLabels, Experiment, JudgedOn};
+use crate::step::SAMPLED_AWAY;
 use crate::store::{RunFolder, Store, StoreError};
 
 /// Chooses the winner, checks the bounds and writes the files of the run folder.
@@ -46,6 +48,9 @@ pub fn finish(
                 judged.push((index, part.role, judgement.clone()));
             }
         }
+    }
+    if let Some(warning) = thinned_then_made_up(experiment, record) {
+        emit(record, Event::Warned { warning })?;
     }
     for event in verdict(experiment, plan, &judged) {
         emit(record, event)?;
@@ -107,6 +112,30 @@ pub fn finish(
     }
     let log = preprocessing_log(record);
     write(record, "data_preprocessing_log.json", log.as_bytes())
+}
+
+/// S23: `sample` took real rows of a class, and balancing made up others in their place.
+fn thinned_then_made_up(experiment: &Experiment, record: &RunRecord) -> Option<Warning> {
+    if !experiment.balance.oversamples() {
+        return None;
+    }
+    let counts = |step: &str, name: &str| -> Option<BTreeMap<String, u64>> {
+        let notes = &record.steps.iter().find(|s| s.step == step)?.notes;
+        let (_, fact) = notes.facts.iter().find(|(n, _)| n == name)?;
+        Some(fact.as_object()?.iter().map(|(class, n)| (class.clone(), n.as_u64().unwrap_or_default())).collect())
+    };
+    let (before, after) = (counts("split", "train rows")?, counts("balance", "train rows")?);
+    let classes: Vec<String> = counts("clean", SAMPLED_AWAY)?
+        .into_iter()
+        .filter_map(|(class, gone)| {
+            let made = after.get(&class)?.saturating_sub(*before.get(&class)?);
+            (made > 0).then(|| format!("{class:?} ({gone} dropped, {made} made up)"))
+        })
+        .collect();
+    let at = experiment.clean.iter().position(|step| matches!(step, CleanStep::Sample(_)))?;
+    let message =
+        format!("rows dropped by sample, then made up by {}: {}", experiment.balance.word(), classes.join(", "));
+    (!classes.is_empty()).then(|| Warning::new(Code::S23, message).at(format!("clean.{at}")))
 }
 
 /// The winner, the warnings that it calls for, and the bounds that were missed.

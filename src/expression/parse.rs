@@ -63,7 +63,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
         if c.is_whitespace() {
             at += 1;
         } else if c.is_ascii_digit() || (c == '.' && chars.get(at + 1).is_some_and(char::is_ascii_digit)) {
-            let (value, length) = number(&chars[at..]).ok_or_else(|| fault(start, "a number that is too large", None))?;
+            let (value, length) =
+                number(&chars[at..]).ok_or_else(|| fault(start, "a number that is too large", None))?;
             push(Kind::Number(value));
             at += length;
         } else if c.is_alphabetic() || c == '_' {
@@ -156,7 +157,11 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<String>), Fault> {
     }
     if parser.columns.is_empty() {
         let hint = Some("name at least one column".to_owned());
-        return Err(Fault { at: 1, message: "it names no column, so every row would have the same value".into(), hint });
+        return Err(Fault {
+            at: 1,
+            message: "it names no column, so every row would have the same value".into(),
+            hint,
+        });
     }
     Ok((root, parser.columns))
 }

@@ -81,10 +81,7 @@ fn what_has_no_value_says_why() {
 #[test]
 fn faults_name_the_character() {
     let at = |text: &str| refused(text).0;
-    assert_eq!(
-        refused("a / * b"),
-        (5, "expected a number, a column or \"(\", got \"*\", at character 5".into(), None)
-    );
+    assert_eq!(refused("a / * b"), (5, "expected a number, a column or \"(\", got \"*\", at character 5".into(), None));
     assert_eq!(refused("a +").1, "expected a number, a column or \"(\", it ends, at character 4");
     assert_eq!(refused("(a + b").1, "expected \")\", it ends, at character 7");
     let (place, message, hint) = refused("Flow Duration * 2");
@@ -100,7 +97,9 @@ fn faults_name_the_character() {
     assert_eq!(refused("abs()").1, "abs takes 1 value, got 0, at character 1");
     assert_eq!(refused("`open").1, "the ` that opens a name is never closed, at character 1");
     assert_eq!(refused("1 + 2").1, "it names no column, so every row would have the same value");
-    for (text, place) in [("", 1), ("   ", 4), ("a ** b", 4), ("ä + 1e999", 5), ("a ^ 2", 3), ("a)", 2), ("''", 1), ("a, b", 2)] {
+    for (text, place) in
+        [("", 1), ("   ", 4), ("a ** b", 4), ("ä + 1e999", 5), ("a ^ 2", 3), ("a)", 2), ("''", 1), ("a, b", 2)]
+    {
         assert_eq!(at(text), place, "{text:?}");
     }
     let deep = |n: usize| format!("{}a{}", "(".repeat(n), ")".repeat(n));
@@ -130,10 +129,24 @@ fn tree() -> impl Strategy<Value = (String, f64)> {
             two("<", |l, r| if l.is_nan() || r.is_nan() { f64::NAN } else { f64::from(u8::from(l < r)) }),
             inner.clone().prop_map(|(t, v)| (format!("-{t}"), -v)),
             inner.clone().prop_map(|(t, v)| (format!("abs({t})"), v.abs())),
-            (inner.clone(), inner.clone())
-                .prop_map(|(l, r)| (format!("max({}, {})", l.0, r.0), if l.1.is_nan() { l.1 } else if r.1.is_nan() { r.1 } else { l.1.max(r.1) })),
+            (inner.clone(), inner.clone()).prop_map(|(l, r)| (
+                format!("max({}, {})", l.0, r.0),
+                if l.1.is_nan() {
+                    l.1
+                } else if r.1.is_nan() {
+                    r.1
+                } else {
+                    l.1.max(r.1)
+                }
+            )),
             (inner.clone(), inner.clone(), inner).prop_map(|(c, l, r)| {
-                let taken = if c.1.is_nan() { f64::NAN } else if c.1 != 0.0 { l.1 } else { r.1 };
+                let taken = if c.1.is_nan() {
+                    f64::NAN
+                } else if c.1 != 0.0 {
+                    l.1
+                } else {
+                    r.1
+                };
                 (format!("if({}, {}, {})", c.0, l.0, r.0), taken)
             }),
         ]

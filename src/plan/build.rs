@@ -8,7 +8,7 @@ use super::recipe::algorithm;
 use super::{Input, InputRef, PartSteps, Plan, PlannedModel, Recipe, SourceRef, Step, StepKind};
 use crate::digest::{Digest, Seed};
 use crate::ml::{Balance, MAJORITY, Majority, ModelSpec, Numerics, Part, Role};
-use crate::spec::dataset::{DatasetSpec, Missing, TrainOn};
+use crate::spec::dataset::{CleanStep, DatasetSpec, Missing, TrainOn};
 use crate::spec::{ClusterLabels, Experiment, NamedModel};
 
 /// A data file of the experiment.
@@ -126,6 +126,16 @@ fn cleaning(dataset: &DatasetSpec) -> DatasetSpec {
     }
 }
 
+/// The steps with a seed for every `sample` that has none of its own, by its place among them.
+fn seeded(steps: &[CleanStep], seed: Seed) -> Vec<CleanStep> {
+    let mut steps = steps.to_vec();
+    let samples = steps.iter_mut().filter_map(|step| if let CleanStep::Sample(p) = step { Some(p) } else { None });
+    for (nth, sample) in (0..).zip(samples) {
+        sample.seed = sample.seed.or_else(|| Some(seed.index(nth).value()));
+    }
+    steps
+}
+
 fn to_json(value: &impl serde::Serialize) -> Json {
     serde_json::to_value(value).unwrap_or_default()
 }
@@ -160,7 +170,7 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
         StepKind::Clean,
         "clean",
         "clean",
-        json!({"dataset": to_json(&cleaning(&e.dataset)), "steps": to_json(&e.clean)}),
+        json!({"dataset": to_json(&cleaning(&e.dataset)), "steps": to_json(&seeded(&e.clean, seed("sample")))}),
     );
     clean.inputs = vec![("table", source, "table")];
     if given {

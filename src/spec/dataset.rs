@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::clean::{ClipValues, Derive, ReplaceValues, SampleRows};
 use crate::param::{Name, Parameter, Range, Shape, choice, parameters, record, words};
 
 /// One path or several.
@@ -167,5 +168,9 @@ choice! {
         Round(RoundColumns) = "round",
         DropDuplicates(DropDuplicates) = "drop_duplicates",
         DropMissing(DropMissing) = "drop_missing",
+        Sample(SampleRows) = "sample",
+        Replace(ReplaceValues) = "replace",
+        Clip(ClipValues) = "clip",
+        Derive(Derive) = "derive",
     }
 }

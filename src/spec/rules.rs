@@ -98,6 +98,13 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
             ));
         }
     }
+    for (i, step) in e.clean.iter().enumerate() {
+        if let Err(error) = step.check() {
+            let index = i.to_string();
+            let path: Vec<&str> = ["clean", &index, step.word()].into_iter().chain(error.parameter).collect();
+            out.push(fault(&path, error.message, error.hint));
+        }
+    }
     for (i, step) in e.prepare.iter().enumerate() {
         if let Err(error) = step.check() {
             let index = i.to_string();

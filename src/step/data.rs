@@ -8,6 +8,9 @@ use crate::pipeline::{Applied, Pipeline, PrepareStep};
 use crate::spec::dataset::{CleanStep, DatasetSpec};
 use crate::table::{self, Input, Table};
 
+/// The fact that says how many rows of each class `sample` dropped.
+pub const SAMPLED_AWAY: &str = "sampled away";
+
 pub(super) fn source(work: &Work<'_>) -> Result<Outcome, StepError> {
     let mut outcome = Outcome::default();
     if let Some(rows) = work.optional::<usize>("simulate")? {
@@ -54,11 +57,16 @@ pub(super) fn clean(work: &Work<'_>) -> Result<Outcome, StepError> {
         let (balanced, _, _) = table::clean(work.input("balanced")?.table()?.clone(), &dataset, &steps)?;
         outcome.outputs.insert("balanced".into(), Artifact::Frame(with_classes_of(balanced, &frame)?));
     }
+    let gone = table::sampled_away(&ledger, &dataset);
     outcome.notes.ledger = ledger;
     outcome.notes.warnings = warnings;
     outcome.notes.facts.push(("rows".into(), frame.rows().into()));
     outcome.notes.facts.push(("features".into(), frame.columns.len().into()));
     outcome.notes.facts.push(("classes".into(), counts(&frame.labels.classes, &frame.class_counts())));
+    if !gone.is_empty() {
+        let by_class: serde_json::Map<_, _> = gone.into_iter().map(|(class, n)| (class, n.into())).collect();
+        outcome.notes.facts.push((SAMPLED_AWAY.into(), by_class.into()));
+    }
     outcome.outputs.insert("frame".into(), Artifact::Frame(frame));
     Ok(outcome)
 }

@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use thiserror::Error;
 
 pub use artifact::{Artifact, Predictions};
+pub use data::SAMPLED_AWAY;
 
 use crate::digest::Seed;
 use crate::ml::{MlError, Numerics, Progress};

@@ -19,7 +19,7 @@ mod read;
 mod scan;
 mod typing;
 
-pub use clean::clean;
+pub use clean::{clean, sampled_away};
 pub use error::TableError;
 pub use npz::{NpzArrays, read_npz, write_npz};
 pub use parquet::{PlainColumn, PlainValues, read_predictions_parquet, write_predictions_parquet};
