@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::ml::metrics::{Judgement, Metric};
 use crate::ml::{Code, Role, SplitSpec, Warning};
 use crate::plan::Plan;
-use crate::record::{Event, Missed, RunRecord, Summary, label_csv, multiclass_csv};
+use crate::record::{Event, Missed, RunRecord, Summary, class_recall_csv, label_csv, multiclass_csv};
 use crate::spec::dataset::CleanStep;
 use crate::spec::{ClusterLabels, Experiment, JudgedOn};
 use crate::step::SAMPLED_AWAY;
@@ -78,9 +78,11 @@ pub fn finish(
             let summary = Summary { classes: &frame.labels.classes, rows };
             let csv = multiclass_csv(&summary);
             write(record, &format!("{folder}multiclass/multiclass_metrics_summary.csv"), csv.as_bytes())?;
-            if frame.grouping.as_ref().is_some_and(|g| g.positive.is_some()) {
+            if frame.grouping.is_some() {
                 let csv = label_csv(&summary);
                 write(record, &format!("{folder}binary_label/label_from_type_metrics.csv"), csv.as_bytes())?;
+                let csv = class_recall_csv(&summary);
+                write(record, &format!("{folder}binary_label/recall_by_class.csv"), csv.as_bytes())?;
             }
         }
     }

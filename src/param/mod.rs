@@ -35,7 +35,7 @@ pub enum Shape {
         /// What it is, with its article.
         what: &'static str,
         /// Gives what is wrong, and the next move if one is known.
-        check: fn(&str) -> Result<(), (String, Option<String>)>,
+        check: fn(&str) -> Result<(), Complaint>,
     },
     /// One of these words, each with its documentation.
     Word(Vec<(&'static str, &'static str)>),
@@ -62,6 +62,9 @@ pub enum Shape {
     /// `null` removes an inherited entry.
     Named(Choice),
 }
+
+/// What is wrong with a text, and the next move if one is known.
+pub type Complaint = (String, Option<String>);
 
 /// The declared type of a parameter.
 pub trait Parameter {

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::clean::{ClipValues, Derive, ReplaceValues, SampleRows};
 use crate::param::{Name, Parameter, Range, Shape, choice, parameters, record, words};
 
+/// The name of the label column where `dataset.target` gives none: NPZ files do not name theirs.
+pub const UNNAMED_TARGET: &str = "class";
+
 /// One path or several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]

@@ -1,7 +1,7 @@
 //! The steps from files to balanced training rows.
 
 use super::model::training;
-use super::{Artifact, Outcome, StepError, Work};
+use super::{Artifact, Outcome, StepError, Work, codes};
 use crate::flow::simulate;
 use crate::ml::{Balance, Dataset, Frame, LedgerEntry, MISSING, MlError, Part, Role, SplitSpec, Training};
 use crate::pipeline::{Applied, Pipeline, PrepareStep};
@@ -187,7 +187,7 @@ pub(super) fn prepare(work: &Work<'_>) -> Result<Outcome, StepError> {
 }
 
 pub(super) fn balance(work: &Work<'_>) -> Result<Outcome, StepError> {
-    let spec: Balance = work.parameters()?;
+    let spec: Balance = work.parameter("balance")?;
     let mut outcome = Outcome::default();
     let data: Dataset = if matches!(spec, Balance::Given(_)) {
         let frame = Training::new(
@@ -199,6 +199,14 @@ pub(super) fn balance(work: &Work<'_>) -> Result<Outcome, StepError> {
         let train = training(work, work.input("train")?.dataset()?)?;
         let (data, warnings) = spec.resample(&train, work.seed(), work.progress)?;
         outcome.notes.warnings = warnings;
+        if spec.interpolates() && data.get().rows() > train.get().rows() {
+            let frame = work.input("split")?.split()?.training(work.input("frame")?.frame()?)?;
+            let codes = work.input("pipeline")?.pipeline()?.codes(frame.get());
+            if !codes.is_empty() && !work.optional::<bool>("allow_codes")?.unwrap_or(false) {
+                return Err(codes::refused(&codes, spec.word()));
+            }
+            outcome.notes.warnings.extend(codes::warnings(&codes, train.get(), data.get(), spec.word()));
+        }
         let mut entry = LedgerEntry::unchanged(spec.word(), train.get().rows(), train.get().width());
         entry.rows_after = data.get().rows() as u64;
         entry.note = Some("training part only".into());
