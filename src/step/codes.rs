@@ -18,14 +18,17 @@ fn listed(codes: &[Coded]) -> String {
     some(&columns, 8)
 }
 
+/// A name as a key in a YAML flow map.
+fn yaml_key(name: &str) -> String {
+    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '/' | '.'));
+    let plain = plain && name.starts_with(char::is_alphabetic);
+    if plain { name.to_owned() } else { serde_json::Value::from(name).to_string() }
+}
+
 /// The refusal, with the ways out.
 pub(super) fn refused(codes: &[Coded], word: &str) -> StepError {
     let names = |ordinal: bool| -> Vec<String> {
-        codes
-            .iter()
-            .filter(|c| c.ordinal == ordinal)
-            .map(|c| serde_json::Value::from(c.name.as_str()).to_string())
-            .collect()
+        codes.iter().filter(|c| c.ordinal == ordinal).map(|c| yaml_key(&c.name)).collect()
     };
     let mut hints = Vec::new();
     let numbers: Vec<String> = names(false).into_iter().map(|name| format!("{name}: category")).collect();

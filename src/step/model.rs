@@ -120,8 +120,8 @@ pub(super) fn judge(work: &Work<'_>) -> Result<Outcome, StepError> {
     if let (Some(grouping), Some(column)) = (grouping, work.optional::<String>("class_column")?) {
         let classes = classes_of(work.input("frame")?.frame()?, &column, part.row_ids())?;
         judgement.group_recalls = group_recalls(grouping, part.y(), &said.y_pred, |row| classes[row].as_str());
+        warnings.extend(hidden_classes(&judgement.group_recalls));
     }
-    warnings.extend(hidden_classes(&judgement.group_recalls));
     let mut outcome = Outcome::default();
     // The baseline never predicts but one class: that is no news.
     if !work.optional::<bool>("baseline")?.unwrap_or(false) {

@@ -69,7 +69,9 @@ const NAMED: usize = 8;
 pub fn hidden_classes(recalls: &[GroupRecall]) -> Option<Warning> {
     let mut hidden: Vec<&GroupRecall> =
         recalls.iter().filter(|r| r.support >= FEWEST && r.recall < r.group_recall / 2.0).collect();
-    hidden.sort_by(|a, b| (a.recall / a.group_recall).total_cmp(&(b.recall / b.group_recall)));
+    // Of equally bad ones the largest.
+    let share = |r: &GroupRecall| r.recall / r.group_recall;
+    hidden.sort_by(|a, b| share(a).total_cmp(&share(b)).then(b.support.cmp(&a.support)));
     let worst = hidden.first()?;
     let of_group: Vec<&&GroupRecall> = hidden.iter().filter(|r| r.group == worst.group).collect();
     let named: Vec<String> =
