@@ -9,6 +9,7 @@ mod data;
 mod determinism;
 mod frozen;
 mod golden;
+mod golden_models;
 mod invalid;
 mod keys;
 mod properties;
