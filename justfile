@@ -29,9 +29,9 @@ golden:
     scripts/test packages venv
     RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" target/venv/bin/python scripts/golden.py
 
-# The long tests, left out of `test`.
+# The long tests, left out of `test`: 1,000 kills, 100 rounds of eight processes, a store of 100,000 results.
 soak:
-    cargo test --release -- --ignored
+    cargo test --release -- --ignored --nocapture --test-threads=1
 
 # Licences, advisories and sources of the dependencies (first: cargo install cargo-deny --locked, some minutes).
 deny:

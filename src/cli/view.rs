@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::ml::Severity;
 use crate::ml::metrics::{Judgement, Metric};
-use crate::record::{RunRecord, RunStatus, StepState};
+use crate::record::{Brief, RunRecord, RunStatus, StepState};
 use crate::spec::Waiver;
 
 /// The metrics that fit on a line where the experiment does not name its own.
@@ -209,7 +209,7 @@ fn ledger(record: &RunRecord) -> String {
 }
 
 /// The list of runs.
-pub(super) fn runs(rows: &[(String, Option<Result<RunRecord, String>>)]) -> String {
+pub(super) fn runs(rows: &[(String, Option<Result<Brief, String>>)]) -> String {
     let mut list = table(["run", "status", "winner", "metric", "value", "seconds"].map(str::to_owned).to_vec());
     for (id, record) in rows {
         match record {

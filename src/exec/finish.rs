@@ -207,6 +207,7 @@ fn verdict(experiment: &Experiment, plan: &Plan, judged: &[(usize, Role, Judgeme
         for text in [low, high].into_iter().flatten() {
             events.push(Event::BoundMissed {
                 missed: Missed { model: name.clone(), metric: bound.metric, bound: text, value },
+                place: None,
             });
         }
     }

@@ -1,10 +1,12 @@
 //! What happened in a run: events, the record folded from them, and the published file formats.
 
+mod brief;
 mod event;
 mod problem;
 mod run_record;
 mod summary;
 
+pub use brief::{Brief, BriefTimes};
 pub use event::{Event, How, Line, PlannedStep, SourceFile};
 pub use problem::{Problem, ProblemKind};
 pub use run_record::{

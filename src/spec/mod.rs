@@ -11,10 +11,11 @@ mod schema;
 
 use thiserror::Error;
 
-pub use experiment::{Assertion, ClusterLabels, Evaluate, Experiment, JudgedOn, NamedModel, Waiver, Winner};
+pub use experiment::{Assertion, ClusterLabels, Evaluate, Experiment, JudgedOn, Limits, NamedModel, Waiver, Winner};
 pub use explain::explain;
 pub use layers::Overrides;
 pub use node::{Node, Place};
+pub use rules::STEP_KINDS;
 pub use schema::json_schema;
 
 /// One thing that is wrong with an experiment.

@@ -15,6 +15,33 @@ fn fault(path: &[&str], message: impl Into<String>, hint: impl Into<String>) -> 
     }
 }
 
+/// The kinds of step, as `limits.timeouts` names them. A test holds them against those of the plan.
+pub const STEP_KINDS: [&str; 9] =
+    ["source", "clean", "split", "prepare", "balance", "fit", "predict", "judge", "publish"];
+
+/// Names in `limits.timeouts` that fit no step.
+fn timeouts(e: &Experiment, out: &mut Vec<Fault>) {
+    for name in e.limits.timeouts.keys() {
+        let mut parts = name.split('/');
+        let (kind, model, part) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        let models = || e.models.iter().map(|m| m.name.as_str()).chain([crate::ml::MAJORITY]);
+        let hint = if !STEP_KINDS.contains(&kind) {
+            closest(kind, STEP_KINDS.into_iter())
+                .map_or_else(|| format!("kinds of step: {}", STEP_KINDS.join(", ")), |k| format!("did you mean {k:?}?"))
+        } else if let Some(model) = model.filter(|m| !models().any(|known| known == *m)) {
+            closest(model, models()).map_or_else(
+                || "name one of `models`, as in `fit/mlp`".to_owned(),
+                |m| format!("did you mean {:?}?", format!("{kind}/{m}")),
+            )
+        } else if part.is_some_and(|p| !matches!(p, "test" | "validation")) || parts.next().is_some() {
+            "a step is called `fit/mlp` or `predict/mlp/test`".to_owned()
+        } else {
+            continue;
+        };
+        out.push(fault(&["limits", "timeouts", name], format!("no step is called {name:?}"), hint));
+    }
+}
+
 /// Rules that tie several keys together.
 pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
     let mut out = Vec::new();
@@ -174,6 +201,7 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
             out.push(fault(&["assert", &index, "model"], format!("no model is called {name:?}"), hint));
         }
     }
+    timeouts(e, &mut out);
     for (i, waiver) in e.allow.iter().enumerate() {
         let known = Code::ALL.iter().any(|c| c.word() == waiver.check);
         if !known {

@@ -5,12 +5,16 @@
 mod bars;
 mod cli;
 mod conformance;
+mod crash;
 mod data;
 mod determinism;
+mod documented;
+mod engine;
 mod frozen;
 mod golden;
 mod golden_models;
 mod invalid;
 mod keys;
 mod properties;
+mod scale;
 mod support;
