@@ -8,7 +8,6 @@ use serde_json::{Value as Json, json};
 use super::failure::Failure;
 use super::out::Out;
 use super::{Folders, Output, show};
-use crate::ml::metrics::Judgement;
 use crate::plan::{Difference, differences};
 use crate::record::{ModelResult, RunRecord};
 
@@ -115,13 +114,12 @@ fn metrics(before: &RunRecord, now: &RunRecord) -> Vec<Moved> {
     let gone = before.models.iter().map(|m| &m.name).filter(|name| now.models.iter().all(|m| &m.name != *name));
     for name in names.chain(gone) {
         let (a, b) = (of(before, name), of(now, name));
-        let parts: [(&'static str, fn(&ModelResult) -> Option<&Judgement>); 2] =
-            [("validation", |m| m.validation.as_ref()), ("test", |m| m.test.as_ref())];
-        for (part, pick) in parts {
+        for part in ["validation", "test"] {
+            let pick = |m: &ModelResult| if part == "test" { m.test.clone() } else { m.validation.clone() };
             let (a, b) = (a.as_ref().and_then(pick), b.as_ref().and_then(pick));
-            let metrics: BTreeSet<_> = [a, b].into_iter().flatten().flat_map(|j| j.values.keys().copied()).collect();
+            let metrics: BTreeSet<_> = [&a, &b].into_iter().flatten().flat_map(|j| j.values.keys().copied()).collect();
             for metric in metrics {
-                let (before, now) = (a.and_then(|j| j.get(metric)), b.and_then(|j| j.get(metric)));
+                let (before, now) = (a.as_ref().and_then(|j| j.get(metric)), b.as_ref().and_then(|j| j.get(metric)));
                 if before != now {
                     out.push(Moved { model: name.clone(), part, metric: metric.word(), before, now });
                 }

@@ -67,8 +67,7 @@ pub(super) fn memory(recipe: &Recipe, inputs: u64) -> u64 {
             "dbscan" | "kmeans" => inputs.saturating_mul(3),
             _ => inputs.saturating_mul(4),
         },
-        StepKind::Predict | StepKind::Judge => inputs.saturating_mul(3),
-        StepKind::Publish => inputs.saturating_mul(3),
+        _ => inputs.saturating_mul(3),
     };
     own.saturating_add(inputs).saturating_add(4 * MIB)
 }

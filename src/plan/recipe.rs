@@ -33,6 +33,19 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// Every kind, in the order of a plan.
+    pub const ALL: [Self; 9] = [
+        Self::Source,
+        Self::Clean,
+        Self::Split,
+        Self::Prepare,
+        Self::Balance,
+        Self::Fit,
+        Self::Predict,
+        Self::Judge,
+        Self::Publish,
+    ];
+
     /// The lowercase word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -124,5 +137,15 @@ impl Recipe {
     #[must_use]
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_name_the_kinds_of_step() {
+        assert_eq!(crate::spec::STEP_KINDS, StepKind::ALL.map(StepKind::word));
     }
 }

@@ -26,7 +26,7 @@ fn timeouts(e: &Experiment, out: &mut Vec<Fault>) {
         let (kind, model, part) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         let models = || e.models.iter().map(|m| m.name.as_str()).chain([crate::ml::MAJORITY]);
         let hint = if !STEP_KINDS.contains(&kind) {
-            closest(kind, STEP_KINDS.into_iter())
+            closest(kind, STEP_KINDS)
                 .map_or_else(|| format!("kinds of step: {}", STEP_KINDS.join(", ")), |k| format!("did you mean {k:?}?"))
         } else if let Some(model) = model.filter(|m| !models().any(|known| known == *m)) {
             closest(model, models()).map_or_else(

@@ -126,13 +126,10 @@ impl Store {
         let mut objects: BTreeMap<Digest, u64> = BTreeMap::new();
         let mut entries = Vec::new();
         for key in references.keys.iter().collect::<BTreeSet<_>>() {
-            match self.written(key)? {
-                Some(Ok(entry)) => {
-                    objects.extend(entry.outputs.values().map(|o| (o.digest, o.bytes)));
-                    entries.push(*key);
-                }
-                // A failed step has none, and no object that the record would name.
-                None | Some(Err(_)) => {}
+            // A failed step has none, and no object that the record would name.
+            if let Some(Ok(entry)) = self.written(key)? {
+                objects.extend(entry.outputs.values().map(|o| (o.digest, o.bytes)));
+                entries.push(*key);
             }
         }
         if let Some(lost) = references.objects.iter().find(|digest| !objects.contains_key(digest)) {

@@ -53,6 +53,8 @@ pub struct Freed {
 pub(super) struct References {
     pub(super) keys: Vec<Digest>,
     pub(super) objects: Vec<Digest>,
+    /// Those of the keys whose objects it does not name: the run was stopped before it had them.
+    open: Vec<Digest>,
 }
 
 /// The part of a record that tells what it refers to.
@@ -107,6 +109,9 @@ impl Store {
             let mut all = References::default();
             for step in brief.steps {
                 all.keys.push(step.key);
+                if step.outputs.is_empty() {
+                    all.open.push(step.key);
+                }
                 all.objects.extend(step.outputs.into_iter().map(|(_, digest)| digest));
             }
             return Ok(all);
@@ -120,6 +125,7 @@ impl Store {
                 _ => {}
             }
         }
+        all.open.clone_from(&all.keys);
         Ok(all)
     }
 
@@ -163,7 +169,10 @@ impl Store {
         let references: Vec<References> =
             runs.par_iter().map(|(folder, id)| self.references(folder, id)).collect::<Result<_, _>>()?;
         let mut keys: Vec<Digest> = references.iter().flat_map(|r| r.keys.iter().copied()).collect();
+        let mut open: Vec<Digest> = references.iter().flat_map(|r| r.open.iter().copied()).collect();
         let mut objects: Vec<Digest> = references.into_iter().flat_map(|r| r.objects).collect();
+        open.par_sort_unstable();
+        open.dedup();
         keys.par_sort_unstable();
         keys.dedup();
         objects.par_sort_unstable();
@@ -171,9 +180,8 @@ impl Store {
 
         let all_keys = self.keys()?;
         let (kept, dead): (Vec<Digest>, Vec<Digest>) = all_keys.iter().partition(|k| keys.binary_search(k).is_ok());
-        // A run that was stopped may have results that its record does not name, and one of the kept steps may give
-        // an object that was lost and made anew since. Entries of kept steps therefore have the last word.
-        let named: Vec<Digest> = kept
+        // A run that was stopped may have results that its record does not name: their entries do.
+        let named: Vec<Digest> = open
             .par_iter()
             .filter_map(|key| self.written(key).ok().flatten()?.ok())
             .flat_map_iter(|entry| entry.outputs.into_values().map(|o| o.digest).collect::<Vec<_>>())

@@ -235,7 +235,8 @@ fn damaged_objects_are_named_and_made_anew_in_the_same_run() {
         }
     };
     // Magic, version, first bytes of the body, its middle, its end; cut off, emptied, too long.
-    let damages: Vec<(&str, Box<dyn Fn(&mut Vec<u8>)>)> = vec![
+    type Damage = Box<dyn Fn(&mut Vec<u8>)>;
+    let damages: Vec<(&str, Damage)> = vec![
         ("magic", Box::new(flip(0))),
         ("version", Box::new(flip(8))),
         ("head", Box::new(flip(13))),

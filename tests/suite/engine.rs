@@ -130,7 +130,7 @@ fn a_killed_run_is_taken_up_and_is_that_very_run() {
     let resumed = place.run(&["resume"]).exits(0);
     assert!(resumed.stderr.starts_with("  goes on\n"), "{}", resumed.stderr);
     assert!(resumed.stderr.contains("steps were in the store already"), "{}", resumed.stderr);
-    assert_eq!(place.runs("runs"), [id.clone()]);
+    assert_eq!(place.runs("runs"), std::slice::from_ref(&id));
     same(&contents(&place.runs("whole")[0]), &contents(&id), "undisturbed and taken up");
     let record = place.record("runs");
     assert_eq!((&record["volatile"]["resumed"], &record["status"]), (&json!(1), &json!("finished")));
