@@ -65,9 +65,15 @@ impl StepKind {
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 1] = [
+const RAISED: [(StepKind, &str, u32); 4] = [
+    // 2: `quantile` rounds its shares as scikit-learn does.
+    (StepKind::Prepare, "", 2),
+    // 2: SMOTE refuses codes; its settings are below `balance`.
+    (StepKind::Balance, "", 2),
     // 2: sums of products in eight lanes.
     (StepKind::Fit, "logistic_regression", 2),
+    // 2: recall by class within the groups.
+    (StepKind::Judge, "", 2),
 ];
 
 /// The algorithm version of a step kind (of a model kind, for a fit).

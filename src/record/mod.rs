@@ -12,7 +12,7 @@ pub use problem::{Problem, ProblemKind};
 pub use run_record::{
     Missed, ModelResult, RECORD_FORMAT, RunRecord, RunStatus, StepRecord, StepState, Volatile, WinnerRecord,
 };
-pub use summary::{Summary, label_csv, multiclass_csv, number};
+pub use summary::{Summary, class_recall_csv, label_csv, multiclass_csv, number};
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::clean::{ClipValues, Derive, ReplaceValues, SampleRows};
 use crate::param::{Name, Parameter, Range, Shape, choice, parameters, record, words};
+
+/// The name of the label column where `dataset.target` gives none: NPZ files do not name theirs.
+pub const UNNAMED_TARGET: &str = "class";
 
 /// One path or several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -167,5 +171,9 @@ choice! {
         Round(RoundColumns) = "round",
         DropDuplicates(DropDuplicates) = "drop_duplicates",
         DropMissing(DropMissing) = "drop_missing",
+        Sample(SampleRows) = "sample",
+        Replace(ReplaceValues) = "replace",
+        Clip(ClipValues) = "clip",
+        Derive(Derive) = "derive",
     }
 }

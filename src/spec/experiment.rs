@@ -12,7 +12,7 @@ use super::node::Node;
 use super::rules::cross_checks;
 use super::{SpecError, SpecFault};
 use crate::ml::metrics::Metric;
-use crate::ml::{Balance, ModelSpec, SplitSpec};
+use crate::ml::{Balance, Code, ModelSpec, SplitSpec};
 use crate::param::{Fault, Parameter, PathStep, Range, Shape, parameters, record, words};
 use crate::pipeline::PrepareStep;
 
@@ -298,6 +298,12 @@ impl Experiment {
         };
         let faults = cross_checks(&out);
         if faults.is_empty() { Ok(out) } else { Err(SpecError { faults: faults.into_iter().map(placed).collect() }) }
+    }
+
+    /// Whether findings of this check are accepted.
+    #[must_use]
+    pub fn allows(&self, code: Code) -> bool {
+        self.allow.iter().any(|waiver| waiver.check == code.word())
     }
 
     /// The resolved experiment in the form of the language: reading it again gives the same experiment.

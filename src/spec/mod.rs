@@ -1,5 +1,6 @@
 //! The YAML language: raw form with places, checked [`Experiment`], defaults, JSON Schema, explanations.
 
+pub mod clean;
 pub mod dataset;
 mod experiment;
 mod explain;

@@ -125,6 +125,13 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
             ));
         }
     }
+    for (i, step) in e.clean.iter().enumerate() {
+        if let Err(error) = step.check() {
+            let index = i.to_string();
+            let path: Vec<&str> = ["clean", &index, step.word()].into_iter().chain(error.parameter).collect();
+            out.push(fault(&path, error.message, error.hint));
+        }
+    }
     for (i, step) in e.prepare.iter().enumerate() {
         if let Err(error) = step.check() {
             let index = i.to_string();
@@ -147,10 +154,12 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
             "choose by a metric such as f1_macro",
         ));
     }
-    if deciding.word().starts_with("group_") && (d.groups.is_empty() || d.positive.is_none()) {
+    let all_groups = matches!(deciding, Metric::GroupAccuracy | Metric::GroupMcc);
+    if deciding.word().starts_with("group_") && (d.groups.is_empty() || (d.positive.is_none() && !all_groups)) {
+        let needs = if all_groups { "`dataset.groups`" } else { "`dataset.groups` and `dataset.positive`" };
         out.push(fault(
             &["evaluate", "winner", "metric"],
-            format!("{} needs `dataset.groups` and `dataset.positive`", deciding.word()),
+            format!("{} needs {needs}", deciding.word()),
             "add them, or choose by a metric such as f1_macro",
         ));
     }

@@ -129,8 +129,7 @@ pub(super) fn frame(table: Table, dataset: &DatasetSpec) -> Result<(Frame, Vec<W
     Ok((Frame { row_ids, columns: features, aside, labels, grouping, roles }, warnings))
 }
 
-/// The name of the label column where `dataset.target` gives none: NPZ files do not name theirs.
-pub(super) const CLASS: &str = "class";
+pub(super) use crate::spec::dataset::UNNAMED_TARGET as CLASS;
 
 /// The same settings with a target, which is [`CLASS`] where none is named and there is such a column.
 ///

@@ -22,7 +22,7 @@ mod read;
 mod scan;
 mod typing;
 
-pub use clean::clean;
+pub use clean::{clean, sampled_away};
 pub use error::TableError;
 pub use header::{FirstLine, first_line};
 pub use npz::{NpzArrays, read_npz, write_npz};
