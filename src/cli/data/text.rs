@@ -1,5 +1,7 @@
 //! A profile for people: a line per column, then what stands out.
 
+use std::collections::BTreeMap;
+
 use crate::cli::look::{Looked, Names, many, shown, thousands};
 use crate::cli::view;
 use crate::table::guess::{Guess, Reason};
@@ -48,8 +50,10 @@ fn columns(looked: &Looked, width: usize) -> String {
     header.extend(["distinct".into(), "values".into()]);
     let right: &[usize] = if gaps { &[3, 4] } else { &[3] };
     let mut table = view::table(header);
+    let roles = roles(looked);
     for column in &profile.columns {
-        let mut row = vec![shown(&column.name, NAME), column.kind.word().into(), role(looked, column)];
+        let mut row = vec![shown(&column.name, NAME), column.kind.word().into()];
+        row.push(roles.get(column.name.as_str()).copied().unwrap_or_default().to_owned());
         if gaps {
             row.push(if column.missing == 0 { String::new() } else { thousands(column.missing) });
         }
@@ -64,21 +68,16 @@ fn columns(looked: &Looked, width: usize) -> String {
         .collect()
 }
 
-/// What a column seems to be; a plain feature is nothing in particular.
-fn role(looked: &Looked, column: &ColumnProfile) -> String {
-    let name = &column.name;
+/// What the columns seem to be; a plain feature is nothing in particular.
+fn roles(looked: &Looked) -> BTreeMap<&str, &'static str> {
+    let profile = &looked.profile;
+    let mut out: BTreeMap<&str, &'static str> = profile.equal.iter().map(|e| (e.column.as_str(), "repeats")).collect();
+    out.extend(profile.columns.iter().filter(|c| c.distinct == 1).map(|c| (c.name.as_str(), "constant")));
     if let Ok(guess) = &looked.guess {
-        if guess.target.column == *name {
-            return "target".into();
-        }
-        if let Some(aside) = guess.aside.iter().find(|a| a.column == *name) {
-            return aside.reason.word().into();
-        }
+        out.extend(guess.aside.iter().map(|a| (a.column.as_str(), a.reason.word())));
+        out.insert(&guess.target.column, "target");
     }
-    if column.distinct == 1 {
-        return "constant".into();
-    }
-    if looked.profile.equal.iter().any(|e| e.column == *name) { "repeats".into() } else { String::new() }
+    out
 }
 
 fn values(column: &ColumnProfile, rows: u64, width: usize) -> String {
@@ -135,7 +134,10 @@ fn short(v: f64) -> String {
         let digits = thousands(size as u64);
         return if v < 0.0 { format!("-{digits}") } else { digits };
     }
-    if (1e-3..1e6).contains(&size) {
+    if (1e3..1e6).contains(&size) {
+        return format!("{}{}", if v < 0.0 { "-" } else { "" }, thousands(size.round() as u64));
+    }
+    if (1e-3..1e3).contains(&size) {
         let decimals = (3.0 - size.log10().floor()).clamp(0.0, 6.0) as usize;
         let text = format!("{v:.decimals$}");
         return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
@@ -249,7 +251,7 @@ fn findings(looked: &Looked, strong: Option<Correlated>, repeated: u64) -> Vec<(
 
 fn classes(guess: &Guess) -> String {
     let mut order: Vec<&Class> = guess.classes.iter().collect();
-    order.sort_by(|a, b| b.rows.cmp(&a.rows));
+    order.sort_by_key(|c| std::cmp::Reverse(c.rows));
     let list: Vec<String> =
         order.iter().take(40).map(|c| unbroken(&format!("{} {}", shown(&c.name, SHORT), thousands(c.rows)))).collect();
     let more = if order.len() > 40 { format!(" and {} more", order.len() - 40) } else { String::new() };
@@ -286,8 +288,8 @@ fn dependencies(guess: &Guess, rows: u64) -> Vec<String> {
     // Not quite, but nearly: half of the way from the largest class to all rows, and 99 in 100.
     let largest = guess.classes.iter().map(|c| c.rows).max().unwrap_or(0) as f64 / rows.max(1) as f64;
     let near = |r: &&Relation| {
-        guess.features.contains(&r.column)
-            && r.accuracy.is_some_and(|a| a >= 0.99 && a - largest >= (1.0 - largest) / 2.0)
+        r.accuracy.is_some_and(|a| a >= 0.99 && a - largest >= (1.0 - largest) / 2.0)
+            && guess.features.contains(&r.column)
     };
     let names: Vec<String> = guess
         .relations
@@ -321,8 +323,9 @@ mod tests {
             (1.01e11, "1.01e11"),
             (120_000_000.0, "1.20e8"),
             (1e9, "1e9"),
-            (3.14159, "3.142"),
-            (1234.5678, "1235"),
+            (2.34567, "2.346"),
+            (1234.5678, "1,235"),
+            (-99_999.5, "-100,000"),
             (0.00012, "1.2e-4"),
             (-0.25, "-0.25"),
         ] {

@@ -1,5 +1,7 @@
 //! What was guessed, as the text of an experiment.
 
+use std::collections::BTreeSet;
+
 use super::FEWEST;
 use super::models::{Line, Size, models};
 use super::page::{Page, list};
@@ -81,8 +83,10 @@ impl Starter<'_> {
         !self.test.is_empty() || self.looked.archive.is_some()
     }
 
-    fn profile_of(&self, column: &str) -> Option<&ColumnProfile> {
-        self.looked.profile.column(column)
+    /// The features, in the order of the table.
+    fn features(&self) -> Vec<&ColumnProfile> {
+        let names: BTreeSet<&String> = self.guess.features.iter().collect();
+        self.looked.profile.columns.iter().filter(|c| names.contains(&c.name)).collect()
     }
 
     fn head(&self, page: &mut Page) {
@@ -198,12 +202,11 @@ impl Starter<'_> {
 
     /// How cells are read: types that are not plain, and texts that mean "missing".
     fn reading(&self, page: &mut Page) {
-        let is_mixed = |c: &&str| self.profile_of(c).is_some_and(|c| c.kind == Kind::Mixed);
-        let mixed: Vec<&str> = self.guess.features.iter().map(String::as_str).filter(is_mixed).collect();
+        let mixed: Vec<&ColumnProfile> = self.features().into_iter().filter(|c| c.kind == Kind::Mixed).collect();
         if !mixed.is_empty() {
             page.lines(2, &[("types:".into(), "words and numbers, so they are read as words".into())]);
             for column in mixed {
-                page.line(&format!("    {}: category", quoted(column)));
+                page.line(&format!("    {}: category", quoted(&column.name)));
             }
         }
         if !self.looked.missing_values.is_empty() {
@@ -215,7 +218,8 @@ impl Starter<'_> {
 
     /// Features that repeat another feature.
     fn repeating(&self) -> Vec<(&str, &str)> {
-        let is_feature = |name: &str| self.guess.features.iter().any(|f| f == name);
+        let features: BTreeSet<&str> = self.guess.features.iter().map(String::as_str).collect();
+        let is_feature = |name: &str| features.contains(name);
         self.looked
             .profile
             .equal
@@ -331,13 +335,8 @@ impl Starter<'_> {
     fn prepare(&self, page: &mut Page) -> u64 {
         let balanced = self.looked.archive.is_some_and(|a| a.balanced);
         let dropped: Vec<&str> = if balanced { Vec::new() } else { self.repeating().iter().map(|(c, _)| *c).collect() };
-        let features: Vec<&ColumnProfile> = self
-            .guess
-            .features
-            .iter()
-            .filter(|f| !dropped.contains(&f.as_str()))
-            .filter_map(|f| self.profile_of(f))
-            .collect();
+        let mut features = self.features();
+        features.retain(|f| !dropped.contains(&f.name.as_str()));
         let mut steps = Vec::new();
         let named = |of: &dyn Fn(&ColumnProfile) -> bool| -> Vec<&str> {
             features.iter().filter(|c| of(c)).map(|c| c.name.as_str()).collect()

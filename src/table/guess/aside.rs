@@ -89,7 +89,7 @@ const MOST_WORDS: u64 = 255;
 const ENOUGH: u64 = 20;
 
 /// Why `column` should not be a feature, if so.
-pub(super) fn reason(column: &ColumnProfile, relation: Option<&Relation>, profile: &Profile) -> Option<Reason> {
+pub(super) fn reason(column: &ColumnProfile, relation: &Relation, profile: &Profile) -> Option<Reason> {
     let rows = profile.rows;
     let present = column.present(rows);
     let several = column.distinct > 2 || !column.kind.is_numeric();
@@ -97,8 +97,8 @@ pub(super) fn reason(column: &ColumnProfile, relation: Option<&Relation>, profil
         return Some(Reason::Empty);
     }
     let determines =
-        |rows_each: u64| relation.is_some_and(|r| r.determines && r.values >= 2 && r.values * rows_each <= rows);
-    let follows = relation.is_some_and(|r| r.follows && r.values >= 2);
+        |rows_each: u64| relation.determines && relation.values >= 2 && relation.values * rows_each <= rows;
+    let follows = relation.follows && relation.values >= 2;
     match says(&column.name) {
         Says::Label | Says::LabelWord => {
             return Some(match (determines(2), follows) {

@@ -8,13 +8,15 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 pub use aside::Reason;
 pub use groups::Groups;
 pub use target::{Candidate, Chosen};
 
-use super::profile::{Class, Kind, Profile, Relation, Repeats, relations, repeats};
+use super::profile::{Class, ColumnProfile, Kind, Profile, Relation, Repeats, relations, repeats};
 use super::{Table, TableError};
 use names::{Says, fold, says};
 
@@ -58,8 +60,8 @@ impl Guess {
         let relations = relations(table, &target.column)?;
         let mut aside = Vec::new();
         let mut features = Vec::new();
-        for column in profile.columns.iter().filter(|c| c.name != target.column) {
-            let relation = relations.iter().find(|r| r.column == column.name);
+        // Relations are those of the other columns, in their order.
+        for (column, relation) in profile.columns.iter().filter(|c| c.name != target.column).zip(&relations) {
             match aside::reason(column, relation, profile) {
                 Some(reason) => aside.push(Aside { column: column.name.clone(), reason }),
                 None => features.push(column.name.clone()),
@@ -81,21 +83,25 @@ const COLUMNS: u64 = 2000;
 /// Takes the columns with the most words out of the features, until those that are left can become a column for each
 /// word.
 fn too_many_words(profile: &Profile, features: &mut Vec<String>, aside: &mut Vec<Aside>) {
-    loop {
-        let words = || {
-            features
-                .iter()
-                .filter_map(|name| profile.column(name))
-                .filter(|c| matches!(c.kind, Kind::Words | Kind::Mixed))
-        };
-        let total: u64 = words().map(|c| c.distinct).sum();
-        if total <= COLUMNS && total.saturating_mul(profile.rows) <= CELLS {
-            break;
-        }
-        let Some(most) = words().max_by_key(|c| c.distinct).map(|c| c.name.clone()) else { break };
-        features.retain(|name| *name != most);
-        aside.push(Aside { column: most, reason: Reason::ManyWords });
+    let chosen: BTreeSet<&str> = features.iter().map(String::as_str).collect();
+    let mut words: Vec<&ColumnProfile> = profile
+        .columns
+        .iter()
+        .filter(|c| matches!(c.kind, Kind::Words | Kind::Mixed) && chosen.contains(c.name.as_str()))
+        .collect();
+    words.sort_by_key(|c| c.distinct);
+    let mut out = BTreeSet::new();
+    let mut total: u64 = words.iter().map(|c| c.distinct).sum();
+    while total > COLUMNS || total.saturating_mul(profile.rows) > CELLS {
+        let Some(most) = words.pop() else { break };
+        total -= most.distinct;
+        out.insert(most.name.clone());
     }
+    if out.is_empty() {
+        return;
+    }
+    features.retain(|name| !out.contains(name));
+    aside.extend(out.into_iter().map(|column| Aside { column, reason: Reason::ManyWords }));
     aside.sort_by_cached_key(|a| profile.columns.iter().position(|c| c.name == a.column));
 }
 

@@ -8,6 +8,8 @@ mod relation;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -107,7 +109,7 @@ pub struct Repeats {
 pub fn repeats(table: &Table, features: &[&str], target: &str) -> Result<(Repeats, Vec<Class>), TableError> {
     let column = table.column(target).ok_or_else(|| unknown(table, target))?;
     let rows = table.rows();
-    let chosen: Vec<&Column> = table.columns.iter().filter(|c| features.contains(&c.name.as_str())).collect();
+    let chosen = named(table, features);
     let coded = Coded::new(column);
     let first = first_equal(&chosen, None, rows);
     let mut keys: Vec<(usize, u32)> =
@@ -161,6 +163,12 @@ pub fn repeated_rows(table: &Table) -> u64 {
     first_equal(&all, None, table.rows()).iter().enumerate().filter(|(row, first)| row != *first).count() as u64
 }
 
+/// The columns of these names, in the order of the table.
+fn named<'a>(table: &'a Table, names: &[&str]) -> Vec<&'a Column> {
+    let names: BTreeSet<&str> = names.iter().copied().collect();
+    table.columns.iter().filter(|c| names.contains(c.name.as_str())).collect()
+}
+
 /// The error for a column that is not there.
 pub(super) fn unknown(table: &Table, name: &str) -> TableError {
     TableError::new(format!("the column {name:?} is not in the table")).suggest(name, table.names())
@@ -188,10 +196,8 @@ pub struct Correlated {
 #[must_use]
 pub fn correlated(table: &Table, features: &[&str], above: f64) -> Option<Correlated> {
     let every = table.rows().div_ceil(ROWS_CORRELATED).max(1);
-    let numeric: Vec<&Vec<f64>> = table
-        .columns
-        .iter()
-        .filter(|c| features.contains(&c.name.as_str()))
+    let numeric: Vec<&Vec<f64>> = named(table, features)
+        .into_iter()
         .filter_map(|c| match &c.values {
             Values::Number(values) => Some(values),
             Values::Category { .. } => None,
