@@ -25,6 +25,7 @@ mod progress;
 pub mod random;
 pub mod resample;
 mod rowwise;
+mod simd;
 pub mod smote;
 pub mod split;
 mod votes;

@@ -5,6 +5,7 @@ pub mod classification;
 pub mod clustering;
 mod judgement;
 pub mod ranking;
+mod silhouette;
 mod value;
 
 pub use classification::{ClassScores, ConfusionMatrix};
