@@ -14,6 +14,10 @@ test:
 demo:
     cargo run --release -- run experiments/baseline.yaml
 
+# Time every kernel by itself, on rows made for it; a word takes those with it in their name: just bench forest.
+bench *ARGS:
+    cargo bench --bench kernels -- {{ARGS}}
+
 # Time runner beside its pinned peers, in turn (needs RUNNER_DATA_DIR; about an hour): --tasks, --sizes, --peers, --rounds.
 bench-peers *ARGS:
     scripts/test packages
