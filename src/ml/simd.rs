@@ -48,6 +48,8 @@ pub(crate) trait Simd: Copy {
     fn at_most_64(self, a: Self::F64x8, b: Self::F64x8) -> u32;
     /// The least lane and its place, the first of equals. A NaN counts as infinity, and a zero comes out as +0.
     fn least_64(self, a: Self::F64x8) -> (usize, f64);
+    /// The sum of the lanes: `((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7))`.
+    fn sum_64(self, a: Self::F64x8) -> f64;
     /// To f32, rounded to the nearest.
     fn narrow_64(self, a: Self::F64x8) -> Self::F32x8;
 

@@ -84,6 +84,11 @@ impl Simd for Avx2 {
             let high = _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a[1], all));
             ((low | high << 4).trailing_zeros() as usize, _mm_cvtsd_f64(one) + 0.0)
         }
+        fn sum_64(a: [__m256d; 2]) -> f64 {
+            let four = _mm256_add_pd(a[0], a[1]);
+            let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
         fn narrow_64(a: [__m256d; 2]) -> __m256 {
             _mm256_set_m128(_mm256_cvtpd_ps(a[1]), _mm256_cvtpd_ps(a[0]))
         }

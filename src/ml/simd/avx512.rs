@@ -62,6 +62,11 @@ impl Simd for Avx512 {
             let places = _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, _mm512_broadcastsd_pd(one));
             (places.trailing_zeros() as usize, _mm_cvtsd_f64(one) + 0.0)
         }
+        fn sum_64(a: __m512d) -> f64 {
+            let four = _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd::<1>(a));
+            let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
         fn narrow_64(a: __m512d) -> __m256 { _mm512_cvtpd_ps(a) }
         fn splat_8(value: f32) -> __m256 { _mm256_set1_ps(value) }
         fn load_8(from: &[f32; 8]) -> __m256 { _mm256_loadu_ps(from.as_ptr()) }

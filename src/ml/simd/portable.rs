@@ -91,6 +91,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn sum_64(self, a: [f64; 8]) -> f64 {
+        ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))
+    }
+
+    #[inline(always)]
     fn narrow_64(self, a: [f64; 8]) -> [f32; 8] {
         a.map(|value| value as f32)
     }

@@ -25,7 +25,8 @@ macro_rules! results {
             out.extend(eight.map(f64::to_bits));
         }
         let (place, least) = $simd.least_64(x);
-        out.extend([u64::from($simd.at_most_64(x, y)), place as u64, least.to_bits()]);
+        let sum = $simd.sum_64(x);
+        out.extend([u64::from($simd.at_most_64(x, y)), place as u64, least.to_bits(), sum.to_bits()]);
         let [p, q] = [$simd.narrow_64(x), $simd.narrow_64(y)];
         let all = [
             $simd.splat_8($a[1] as f32),
