@@ -30,6 +30,8 @@ pub(crate) trait Simd: Copy {
 
     /// Whether [`Simd::fused_16`] is an instruction.
     const FUSES: bool;
+    /// Whether there are registers for a tile of 8 x 3 vectors of 16 f32.
+    const WIDE: bool;
 
     fn splat_64(self, value: f64) -> Self::F64x8;
     fn load_64(self, from: &[f64; 8]) -> Self::F64x8;
@@ -59,8 +61,6 @@ pub(crate) trait Simd: Copy {
     fn sub_8(self, a: Self::F32x8, b: Self::F32x8) -> Self::F32x8;
     fn mul_8(self, a: Self::F32x8, b: Self::F32x8) -> Self::F32x8;
     fn sqrt_8(self, a: Self::F32x8) -> Self::F32x8;
-    /// By lane, `a` where it is smaller, else `b`.
-    fn min_8(self, a: Self::F32x8, b: Self::F32x8) -> Self::F32x8;
     /// Bit `i` is set where lane `i` of `a` is less than that of `b`.
     fn less_8(self, a: Self::F32x8, b: Self::F32x8) -> u32;
 
@@ -71,8 +71,8 @@ pub(crate) trait Simd: Copy {
     fn mul_16(self, a: Self::F32x16, b: Self::F32x16) -> Self::F32x16;
     /// `a * b + c`, rounded once.
     fn fused_16(self, a: Self::F32x16, b: Self::F32x16, c: Self::F32x16) -> Self::F32x16;
-    /// Bit `i` is set where lane `i` of `a` is at most that of `b`.
-    fn at_most_16(self, a: Self::F32x16, b: Self::F32x16) -> u32;
+    /// Bit `i` is set where lane `i` of `a` is less than that of `b`.
+    fn less_16(self, a: Self::F32x16, b: Self::F32x16) -> u32;
 }
 
 /// Instructions that a kernel is compiled for. A value exists only for what this processor has.

@@ -4,7 +4,7 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::neighbors::KdTree;
+use super::neighbors::Neighbors;
 use super::random::Rng;
 use super::resample::{Target, Way, members};
 use super::{Code, Dataset, MlError, Progress, Training, Warning};
@@ -85,7 +85,7 @@ impl Smote {
         for (done, &class) in raised.iter().enumerate() {
             let missing = sizes[class] - counts[class];
             let rows = data.x().select(Axis(0), &members[class]);
-            let (neighbours, k) = KdTree::new(rows.view()).k_nearest_of_own(self.k_neighbors);
+            let (neighbours, k) = Neighbors::new(rows.view()).k_nearest_of_own(self.k_neighbors);
             if k < self.k_neighbors {
                 let how = if k == 0 { "its only row is repeated".to_owned() } else { format!("k_neighbors = {k}") };
                 warnings.push(Warning::new(
@@ -177,7 +177,7 @@ mod tests {
         let four = array![[5.1, 5.3], [6.2, 4.4], [4.7, 6.6], [7.9, 5.2]];
         let three = array![[-3.3, -2.1], [-2.4, -3.9], [-4.6, -1.2]];
         let made = |x: Array2<f64>, draws: &[Draw]| {
-            let (neighbours, k) = KdTree::new(x.view()).k_nearest_of_own(2);
+            let (neighbours, k) = Neighbors::new(x.view()).k_nearest_of_own(2);
             assert_eq!(k, 2);
             synthesise(x.view(), &neighbours, k, draws)
         };

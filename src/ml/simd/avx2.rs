@@ -38,6 +38,7 @@ impl Simd for Avx2 {
     type F32x16 = [__m256; 2];
 
     const FUSES: bool = true;
+    const WIDE: bool = false;
 
     methods! {
         fn splat_64(value: f64) -> [__m256d; 2] { [_mm256_set1_pd(value); 2] }
@@ -98,7 +99,6 @@ impl Simd for Avx2 {
         fn sub_8(a: __m256, b: __m256) -> __m256 { _mm256_sub_ps(a, b) }
         fn mul_8(a: __m256, b: __m256) -> __m256 { _mm256_mul_ps(a, b) }
         fn sqrt_8(a: __m256) -> __m256 { _mm256_sqrt_ps(a) }
-        fn min_8(a: __m256, b: __m256) -> __m256 { _mm256_min_ps(a, b) }
         fn less_8(a: __m256, b: __m256) -> u32 {
             _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LT_OQ>(a, b)) as u32
         }
@@ -119,9 +119,9 @@ impl Simd for Avx2 {
         fn fused_16(a: [__m256; 2], b: [__m256; 2], c: [__m256; 2]) -> [__m256; 2] {
             [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])]
         }
-        fn at_most_16(a: [__m256; 2], b: [__m256; 2]) -> u32 {
-            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(a[0], b[0]));
-            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(a[1], b[1]));
+        fn less_16(a: [__m256; 2], b: [__m256; 2]) -> u32 {
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LT_OQ>(a[0], b[0]));
+            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LT_OQ>(a[1], b[1]));
             (low | high << 8) as u32
         }
     }

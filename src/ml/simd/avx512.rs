@@ -39,6 +39,7 @@ impl Simd for Avx512 {
     type F32x16 = __m512;
 
     const FUSES: bool = true;
+    const WIDE: bool = true;
 
     methods! {
         fn splat_64(value: f64) -> __m512d { _mm512_set1_pd(value) }
@@ -74,7 +75,6 @@ impl Simd for Avx512 {
         fn sub_8(a: __m256, b: __m256) -> __m256 { _mm256_sub_ps(a, b) }
         fn mul_8(a: __m256, b: __m256) -> __m256 { _mm256_mul_ps(a, b) }
         fn sqrt_8(a: __m256) -> __m256 { _mm256_sqrt_ps(a) }
-        fn min_8(a: __m256, b: __m256) -> __m256 { _mm256_min_ps(a, b) }
         fn less_8(a: __m256, b: __m256) -> u32 { u32::from(_mm256_cmp_ps_mask::<_CMP_LT_OQ>(a, b)) }
         fn splat_16(value: f32) -> __m512 { _mm512_set1_ps(value) }
         fn load_16(from: &[f32; 16]) -> __m512 { _mm512_loadu_ps(from.as_ptr()) }
@@ -82,6 +82,6 @@ impl Simd for Avx512 {
         fn add_16(a: __m512, b: __m512) -> __m512 { _mm512_add_ps(a, b) }
         fn mul_16(a: __m512, b: __m512) -> __m512 { _mm512_mul_ps(a, b) }
         fn fused_16(a: __m512, b: __m512, c: __m512) -> __m512 { _mm512_fmadd_ps(a, b, c) }
-        fn at_most_16(a: __m512, b: __m512) -> u32 { u32::from(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b)) }
+        fn less_16(a: __m512, b: __m512) -> u32 { u32::from(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b)) }
     }
 }

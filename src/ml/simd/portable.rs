@@ -23,6 +23,7 @@ impl Simd for Portable {
     type F32x16 = [f32; 16];
 
     const FUSES: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
+    const WIDE: bool = false;
 
     #[inline(always)]
     fn splat_64(self, value: f64) -> [f64; 8] {
@@ -131,11 +132,6 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn min_8(self, a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
-        from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
-    }
-
-    #[inline(always)]
     fn less_8(self, a: [f32; 8], b: [f32; 8]) -> u32 {
         bits::<8>(|i| a[i] < b[i])
     }
@@ -171,7 +167,7 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn at_most_16(self, a: [f32; 16], b: [f32; 16]) -> u32 {
-        bits::<16>(|i| a[i] <= b[i])
+    fn less_16(self, a: [f32; 16], b: [f32; 16]) -> u32 {
+        bits::<16>(|i| a[i] < b[i])
     }
 }

@@ -28,15 +28,7 @@ macro_rules! results {
         let sum = $simd.sum_64(x);
         out.extend([u64::from($simd.at_most_64(x, y)), place as u64, least.to_bits(), sum.to_bits()]);
         let [p, q] = [$simd.narrow_64(x), $simd.narrow_64(y)];
-        let all = [
-            $simd.splat_8($a[1] as f32),
-            p,
-            q,
-            $simd.sub_8(p, q),
-            $simd.mul_8(p, q),
-            $simd.sqrt_8(p),
-            $simd.min_8(p, q),
-        ];
+        let all = [$simd.splat_8($a[1] as f32), p, q, $simd.sub_8(p, q), $simd.mul_8(p, q), $simd.sqrt_8(p)];
         for value in all {
             $simd.store_8(value, &mut narrow);
             $simd.store_8($simd.load_8(&narrow.clone()), &mut narrow);
@@ -50,7 +42,7 @@ macro_rules! results {
             $simd.store_16(value, &mut wide);
             out.extend(wide.map(|v| u64::from(v.to_bits())));
         }
-        out.push(u64::from($simd.at_most_16(p, q)));
+        out.push(u64::from($simd.less_16(p, q)));
         out
     }};
 }
