@@ -66,22 +66,41 @@ impl Neighbors {
     }
 }
 
+impl Neighbors {
+    /// The same as [`Self::k_nearest_of_own`] for some rows only: `own` are the rows, `x` their values. Item `i` of `own`
+    /// has `[i * k .. (i + 1) * k]`.
+    #[must_use]
+    pub fn k_nearest_of_some(&self, x: ArrayView2<f64>, own: &[usize], k: usize) -> (Vec<u32>, usize) {
+        let rows = match &self.0 {
+            Index::Narrow(tree) => tree.rows(),
+            Index::Wide(buckets) => buckets.rows(),
+        };
+        let k = k.min(rows.saturating_sub(1));
+        let mut out = Vec::with_capacity(own.len() * k);
+        for (found, &own) in self.k_nearest(x, k + 1).into_iter().zip(own) {
+            // Where more than k others are equal to the row, it may not be among the found itself.
+            out.extend(found.into_iter().map(|(_, row)| row).filter(|&row| row as usize != own).take(k));
+        }
+        (out, k)
+    }
+}
+
 /// The `k` nearest rows so far, sorted by distance, then row.
 #[derive(Clone, Debug)]
-pub(super) struct Nearest {
+struct Nearest {
     k: usize,
     limit: f64,
-    pub(super) found: Vec<(f64, u32)>,
+    found: Vec<(f64, u32)>,
 }
 
 impl Nearest {
     /// Room for `k` rows of at most this squared distance.
-    pub(super) fn new(k: usize, limit: f64) -> Self {
+    fn new(k: usize, limit: f64) -> Self {
         Self { k, limit, found: Vec::with_capacity(k + 1) }
     }
 
     /// The greatest squared distance that a row may have.
-    pub(super) fn limit(&self) -> f64 {
+    fn limit(&self) -> f64 {
         match self.found.last() {
             Some(last) if self.found.len() == self.k => last.0,
             _ => self.limit,
@@ -89,7 +108,7 @@ impl Nearest {
     }
 
     /// Whether a row at this squared distance would be one of the `k`.
-    pub(super) fn wants(&self, distance: f64, row: u32) -> bool {
+    fn wants(&self, distance: f64, row: u32) -> bool {
         match self.found.last() {
             Some(&last) if self.found.len() == self.k => (distance, row) < last,
             _ => distance <= self.limit,
@@ -97,7 +116,7 @@ impl Nearest {
     }
 
     /// Takes a row that is wanted.
-    pub(super) fn offer(&mut self, distance: f64, row: u32) {
+    fn offer(&mut self, distance: f64, row: u32) {
         let place = self.found.partition_point(|&(d, r)| d < distance || (d == distance && r < row));
         if place < self.k {
             if self.found.len() == self.k {
@@ -105,5 +124,29 @@ impl Nearest {
             }
             self.found.insert(place, (distance, row));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn some_rows_have_the_neighbours_that_all_have() {
+        for width in [2, NARROW + 2] {
+            // Equal rows, more of them than neighbours asked for.
+            let x = Array2::from_shape_fn((90, width), |(i, j)| ((i % 11) * (j % 2 + 1)) as f64);
+            let index = Neighbors::new(x.view());
+            let (all, k) = index.k_nearest_of_own(4);
+            let own: Vec<usize> = (0..90).step_by(7).collect();
+            let (some, same) = index.k_nearest_of_some(x.select(ndarray::Axis(0), &own).view(), &own, 4);
+            assert_eq!((k, same), (4, 4));
+            let want: Vec<u32> = own.iter().flat_map(|&row| all[row * 4..][..4].to_vec()).collect();
+            assert_eq!(some, want, "{width} columns");
+        }
+        let two = Neighbors::new(Array2::zeros((2, 1)).view());
+        assert_eq!(two.k_nearest_of_some(Array2::zeros((1, 1)).view(), &[1], 9), (vec![0], 1));
     }
 }

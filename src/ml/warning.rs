@@ -48,7 +48,7 @@ codes! {
     S09,
     /// Rows, columns or values were changed or dropped while loading.
     S20,
-    /// SMOTE lowered `k_neighbors` for a small class.
+    /// Balancing had too few rows of a class, or none of the kind that it needs, to do as asked.
     R01,
     /// A fit stopped before it converged.
     R02,
