@@ -35,6 +35,9 @@ fn damaged(message: String) -> TableError {
 /// # Errors
 /// [`TableError`] for damaged bytes, values that unpack to absurdly much, and columns of lists and structs.
 pub(super) fn read_file(bytes: &[u8]) -> Result<ArrowTable, TableError> {
+    if !bytes.ends_with(b"ARROW1") {
+        return Err(damaged("it does not end with ARROW1, as the format demands".into()));
+    }
     let metadata = guarded(|| read_file_metadata(&mut Cursor::new(bytes))).map_err(damaged)?;
     let fields = fields(&metadata.schema, metadata.ipc_schema.fields.len())?;
     let blocks = metadata.dictionaries.iter().flatten().chain(&metadata.blocks);

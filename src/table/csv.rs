@@ -212,12 +212,10 @@ impl<'a> Reader<'_, 'a> {
             let last = sinks.len().wrapping_sub(1);
             for (i, sink) in sinks.iter_mut().enumerate() {
                 let quick = match sink {
-                    Sink::Numbers { values, .. } if !self.missing.may_begin(bytes.get(at)) => {
-                        plain_number(bytes, at, separator).map(|(value, end)| {
-                            values[row] = value;
-                            end
-                        })
-                    }
+                    Sink::Numbers { values, .. } => self.quick_number(at).map(|(value, end)| {
+                        values[row] = value;
+                        end
+                    }),
                     _ => None,
                 };
                 at = match quick {
@@ -239,6 +237,22 @@ impl<'a> Reader<'_, 'a> {
             }
         }
         if self.skip_blank_lines(at) == bytes.len() { Ok(()) } else { Err(unbalanced()) }
+    }
+
+    /// The plain number that begins at `at`, in quotes or not, and where its cell ends.
+    #[inline]
+    fn quick_number(&self, at: usize) -> Option<(f64, usize)> {
+        let bytes = self.text.as_bytes();
+        let first = bytes.get(at);
+        if self.scan.quoted && first == Some(&b'"') {
+            if self.missing.may_begin(bytes.get(at + 1)) {
+                return None;
+            }
+            let (value, end) = plain_number(bytes, at + 1, b'"')?;
+            let closed = bytes.get(end) == Some(&b'"') && bytes.get(end + 1) != Some(&b'"');
+            return closed.then_some((value, end + 1));
+        }
+        if self.missing.may_begin(first) { None } else { plain_number(bytes, at, self.scan.separator) }
     }
 
     fn skip_blank_lines(&self, mut at: usize) -> usize {
@@ -322,6 +336,19 @@ mod tests {
     }
 
     #[test]
+    fn quoted_numbers_are_numbers() {
+        let text = "a,b,c\n\"1\",\"-2.5\",\"7\"\"8\"\n\"?\",\"\",\"x\"\r\n\" 3 \",\"1e2\",\"\"\"\"";
+        let parts = read(text, &[Want::Numbers; 3]).unwrap();
+        let values = |part: &Option<Part<'_>>| match part {
+            Some(Part::Numbers(n)) => n.values.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(format!("{:?} {:?}", values(&parts[0]), values(&parts[1])), "[1.0, NaN, 3.0] [-2.5, NaN, 100.0]");
+        let Some(Part::Words(c)) = &parts[2] else { panic!("{parts:?}") };
+        assert_eq!(c.words, ["7\"8", "x", "\""]);
+    }
+
+    #[test]
     fn many_blocks_make_one_column() {
         // Words begin in the second block; the first has nothing, or a number.
         let rows = 400_000;
@@ -355,6 +382,7 @@ mod tests {
         for (text, line, part) in [
             ("a,b\n1,2\n3\n4,5,6\n", 3, "expected 2 cells as in the header, got 1"),
             ("a,b\n1,2\n\n3,4,\n", 4, "got 3"),
+            ("a,b\n\"1\",\"2\"\n\"3\"4,5\n", 3, "expected the separator after the closing quote of cell 1"),
             ("a,b\n1,2\n\"3\" ,4\n", 3, "expected the separator after the closing quote of cell 1"),
             ("a,b\n1,2\n\"3,4\n", 3, "the quote that opens cell 1 is never closed"),
             ("a,b\n1,2\"\n\"3\",4\n", 2, "a quote inside the unquoted cell 2"),

@@ -151,7 +151,7 @@ fn check_pages(chunk: &[u8], rows: usize) -> Result<u128, String> {
     while !rest.is_empty() {
         let mut reader = rest;
         let mut protocol = TCompactInputProtocol::new(&mut reader, chunk.len());
-        let header = PageHeader::read_from_in_protocol(&mut protocol).map_err(|e| e.to_string())?;
+        let header = PageHeader::read_from_in_protocol(&mut protocol).map_err(|_| "a page without its header")?;
         let number = |n: i32| usize::try_from(n).map_err(|_| "a page of negative size");
         let stored = number(header.compressed_page_size)?;
         let size = number(header.uncompressed_page_size)?;

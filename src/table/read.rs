@@ -270,9 +270,9 @@ fn load<'a>(
         }
     };
     match given {
-        Some(_) => Err(TableError::new("dataset.columns names the columns of files without names, and this file has them")
+        Some(_) => Err(TableError::new("the file names its columns itself, and these names are for files without")
             .at("dataset.columns")
-            .hint("leave dataset.columns out")),
+            .hint("leave dataset.columns out, or rename the columns where the file is written")),
         None => Ok((names.iter().map(|n| n.trim().to_owned()).collect(), source)),
     }
 }

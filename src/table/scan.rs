@@ -69,8 +69,9 @@ pub(super) fn scan<'a>(
     };
     if first.cells > MOST_COLUMNS {
         return Err(TableError::new(format!(
-            "{} in one line, more than the {MOST_COLUMNS} columns that a table may have",
-            count(first.cells, "cell")
+            "{} in one line, and a table may have {}",
+            count(first.cells, "cell"),
+            count(MOST_COLUMNS, "column")
         ))
         .on_line(line)
         .hint("check the line ends of the file, and that dataset.separator is right"));

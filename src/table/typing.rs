@@ -340,7 +340,7 @@ mod tests {
     fn what_a_file_declares_to_be_words_is_no_number() {
         let none = Missing::new(&[]);
         let declared = Words { are_words: true, ..part(&["80", "443"], &none) };
-        let typed = words("c", &[declared.clone()], &none, Wanted::Feature).unwrap();
+        let typed = words("c", std::slice::from_ref(&declared), &none, Wanted::Feature).unwrap();
         assert_eq!(typed.column, Column::category("c", &[Some("80"), Some("443")]));
         let plain = part(&["80", "22"], &none);
         let mixed = words("c", &[plain, declared], &none, Wanted::Feature).unwrap_err();

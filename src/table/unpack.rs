@@ -108,9 +108,8 @@ pub(super) fn unpack(bytes: &[u8], encoding: Encoding) -> Result<Content<'_>, Ta
 fn unpacked(kind: &str, packed: usize, likely: usize, reader: &mut dyn Read) -> Result<Vec<u8>, TableError> {
     let most = FREE.max(packed.saturating_mul(TIMES));
     let mut out = Vec::new();
-    if out.try_reserve(likely.min(most)).is_err() {
-        return Err(TableError::new(format!("no memory to unpack the {kind} file")).hint("unpack it first"));
-    }
+    // Only a guess: what is not there grows as it is read.
+    let _ = out.try_reserve(likely.min(most));
     match reader.take(most as u64 + 1).read_to_end(&mut out) {
         Ok(read) if read > most => Err(TableError::new(format!(
             "the {kind} file unpacks to more than {}, over {TIMES} times its own size",
@@ -118,6 +117,10 @@ fn unpacked(kind: &str, packed: usize, likely: usize, reader: &mut dyn Read) -> 
         ))
         .hint("such a file can be made to exhaust the memory; if it is right, unpack it first and name what comes out")),
         Ok(_) => Ok(out),
+        Err(e) if e.kind() == std::io::ErrorKind::OutOfMemory => {
+            Err(TableError::new(format!("the {kind} file does not fit into the memory when it is unpacked"))
+                .hint("cut it into smaller files"))
+        }
         Err(e) => Err(TableError::new(format!("the {kind} file cannot be unpacked: {e}"))
             .hint("it may be cut short or damaged: fetch it again and compare its SHA-256")),
     }

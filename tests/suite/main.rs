@@ -11,5 +11,6 @@ mod frozen;
 mod golden;
 mod invalid;
 mod keys;
+mod malformed;
 mod properties;
 mod support;
