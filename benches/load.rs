@@ -31,7 +31,12 @@ fn main() -> ExitCode {
     let dataset = DatasetSpec { columns, ..DatasetSpec::default() };
     match read_table(&[Input { name: file, bytes: &bytes, role: None }], &dataset) {
         Ok((table, ..)) => {
-            println!("{} rows x {} columns in {:.3} s", table.rows(), table.columns.len(), begun.elapsed().as_secs_f64());
+            println!(
+                "{} rows x {} columns in {:.3} s",
+                table.rows(),
+                table.columns.len(),
+                begun.elapsed().as_secs_f64()
+            );
             ExitCode::SUCCESS
         }
         Err(e) => {

@@ -141,8 +141,9 @@ fn find(path: &str, beside: &Path, data_dir: Option<&Path>) -> Result<Vec<Found>
 /// The files that match a pattern in a folder, in the order of their names; hidden ones only where the pattern says so.
 fn matching(pattern: &str, folder: &Path) -> Result<Vec<Found>, Problem> {
     let fault = |message: String| {
-        Problem::new(ProblemKind::User, message)
-            .hint("`*` is any letters, `?` one letter, `[0-9]` one of these, `**` any folders; `[[]` is a bracket itself")
+        Problem::new(ProblemKind::User, message).hint(
+            "`*` is any letters, `?` one letter, `[0-9]` one of these, `**` any folders; `[[]` is a bracket itself",
+        )
     };
     let whole = if folder.as_os_str().is_empty() {
         pattern.to_owned()

@@ -51,7 +51,10 @@ fn numbers_keep_their_values_and_gaps_are_counted() {
     }
     whole!(i8, i16, i32, i64, u8, u16, u32, u64);
     let single = PrimitiveArray::from([Some(0.1_f32)]).boxed();
-    assert_eq!((numbers(single.clone(), Want::Numbers)[0], texts(single, Want::Words)[0].as_str()), (f64::from(0.1_f32), "0.1"));
+    assert_eq!(
+        (numbers(single.clone(), Want::Numbers)[0], texts(single, Want::Words)[0].as_str()),
+        (f64::from(0.1_f32), "0.1")
+    );
 }
 
 #[test]

@@ -6,9 +6,7 @@ use polars_arrow::array::Array;
 use polars_arrow::datatypes::ArrowSchema;
 use polars_arrow::io::ipc::format::ipc;
 use polars_arrow::io::ipc::format::ipc::planus::ReadAsRoot;
-use polars_arrow::io::ipc::read::{
-    FileReader, StreamReader, StreamState, read_file_metadata, read_stream_metadata,
-};
+use polars_arrow::io::ipc::read::{FileReader, StreamReader, StreamState, read_file_metadata, read_stream_metadata};
 
 use super::TableError;
 use super::arrays::{check_size, check_type};

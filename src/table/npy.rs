@@ -290,7 +290,9 @@ mod tests {
             let error = NpyArray::read(&write_npy("<f8", shape, le(&[1.0]))).unwrap_err();
             assert!(error.contains("and 8 bytes follow"), "{error}");
         }
-        for header in ["{}", "{'descr': '<f8'}", "{'descr': [('a', '<f8')], 'shape': (1,), 'fortran_order': False}", "x"] {
+        for header in
+            ["{}", "{'descr': '<f8'}", "{'descr': [('a', '<f8')], 'shape': (1,), 'fortran_order': False}", "x"]
+        {
             let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
             bytes.extend((header.len() as u16).to_le_bytes());
             bytes.extend(header.as_bytes());

@@ -134,8 +134,9 @@ impl Members<'_, '_> {
         hint: &str,
     ) -> Result<T, TableError> {
         let bytes = self.bytes(name)?;
-        let array = NpyArray::read(&bytes)
-            .map_err(|e| TableError::new(format!("the array {name} cannot be read: {e}")).hint("write it anew with numpy.savez"))?;
+        let array = NpyArray::read(&bytes).map_err(|e| {
+            TableError::new(format!("the array {name} cannot be read: {e}")).hint("write it anew with numpy.savez")
+        })?;
         if array.shape.len() != axes {
             return Err(TableError::new(format!(
                 "expected {name} to have {}, got {}",
@@ -156,9 +157,8 @@ impl Members<'_, '_> {
     }
 
     fn labels(&mut self, name: &str) -> Result<Labels, TableError> {
-        let read = |a: &NpyArray<'_>| {
-            a.integers().map(|v| Labels::Numbers(v.into())).or_else(|| a.texts().map(Labels::Texts))
-        };
+        let read =
+            |a: &NpyArray<'_>| a.integers().map(|v| Labels::Numbers(v.into())).or_else(|| a.texts().map(Labels::Texts));
         let hint = "number the classes from 0, and name them in that order under dataset.classes; or write their names with numpy.array(y, dtype=str)";
         self.array(name, 1, read, "integers below 2^63 or texts", hint)
     }
@@ -322,8 +322,7 @@ impl NpzArrays {
 /// [`TableError`] where the arrays do not fit each other, or where writing fails.
 pub fn write_npz(arrays: &NpzArrays) -> Result<Vec<u8>, TableError> {
     arrays.check()?;
-    let matrix =
-        |x: &Array2<f64>| write_npy("<f8", &[x.nrows(), x.ncols()], x.iter().flat_map(|v| v.to_le_bytes()));
+    let matrix = |x: &Array2<f64>| write_npy("<f8", &[x.nrows(), x.ncols()], x.iter().flat_map(|v| v.to_le_bytes()));
     let labels = |y: &Array1<i64>| write_npy("<i8", &[y.len()], y.iter().flat_map(|v| v.to_le_bytes()));
     let members = [
         ("X_train", Some(matrix(&arrays.x_train))),

@@ -88,8 +88,7 @@ fn names_in_the_file_are_used_and_the_experiment_s_come_first() {
     let (table, ..) = back.into_tables(&DatasetSpec::default()).unwrap();
     assert_eq!(table.names().collect::<Vec<_>>(), ["f", "g", "class"]);
     assert_eq!(table.columns[2], Column::category("class", &[Some("no"), Some("yes"), Some("yes")]));
-    let dataset =
-        DatasetSpec { features: named(&["a", "b"]), classes: named(&["-", "+"]), ..DatasetSpec::default() };
+    let dataset = DatasetSpec { features: named(&["a", "b"]), classes: named(&["-", "+"]), ..DatasetSpec::default() };
     let (table, ..) = named_arrays().into_tables(&dataset).unwrap();
     assert_eq!(table.names().collect::<Vec<_>>(), ["a", "b", "class"]);
     assert_eq!(table.columns[2].text(0).as_deref(), Some("-"));

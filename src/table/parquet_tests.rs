@@ -11,8 +11,12 @@ fn write(names: &[&str], arrays: Vec<Box<dyn Array>>, groups: usize, compression
     let fields = names.iter().zip(&arrays);
     let fields: Vec<Field> = fields.map(|(n, a)| Field::new((*n).into(), a.dtype().clone(), true)).collect();
     let schema: ArrowSchema = fields.iter().map(|f| (f.name.clone(), f.clone())).collect();
-    let options =
-        WriteOptions { statistics: StatisticsOptions::full(), version: Version::V1, compression, data_page_size: Some(if arrays[0].len() > 1000 { 1 << 20 } else { 64 }) };
+    let options = WriteOptions {
+        statistics: StatisticsOptions::full(),
+        version: Version::V1,
+        compression,
+        data_page_size: Some(if arrays[0].len() > 1000 { 1 << 20 } else { 64 }),
+    };
     let encodings = fields.iter().map(|f| get_dtype_encoding(&f.dtype)).collect();
     let rows = arrays[0].len();
     let batches = (0..groups).map(|_| RecordBatchT::try_new(rows, schema.clone().into(), arrays.clone()));

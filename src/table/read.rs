@@ -119,8 +119,7 @@ pub fn read_table(
         let (its_names, source) = load(content, dataset, given.as_deref()).map_err(|e| e.in_file(input.name))?;
         let its_names = tidy(its_names, input.name, given.is_some(), &mut warnings)?;
         if loaded.is_empty() {
-            check_names(&its_names, dataset)
-                .map_err(|e| if e.place.is_some() { e } else { e.in_file(input.name) })?;
+            check_names(&its_names, dataset).map_err(|e| if e.place.is_some() { e } else { e.in_file(input.name) })?;
             names.clone_from(&its_names);
         }
         let order = order(&its_names, &names, files[0].name).map_err(|e| e.in_file(input.name))?;
@@ -185,7 +184,9 @@ fn typed(
     let mixed: Vec<bool> = (0..names.len()).map(|c| !by_file.iter().all(|parts| is_number(&parts[c]))).collect();
     for (file, parts) in files.iter().zip(&mut by_file) {
         let again = |(part, mixed): (&Option<Part<'_>>, &bool)| match part {
-            Some(Part::Numbers(_) | Part::Both) if *mixed && part.as_ref().is_some_and(|p| !p.is_empty()) => Want::Words,
+            Some(Part::Numbers(_) | Part::Both) if *mixed && part.as_ref().is_some_and(|p| !p.is_empty()) => {
+                Want::Words
+            }
             _ => Want::Skip,
         };
         let wants: Vec<Want> = parts.iter().zip(&mixed).map(again).collect();
@@ -236,8 +237,7 @@ fn count_gaps(columns: &[Typed], entry: &mut LedgerEntry, warnings: &mut Vec<War
         entry.counts.push((format!("infinities in {}", t.column.name), t.infinite));
     }
     if infinities > 0 {
-        let where_: Vec<String> =
-            columns.iter().filter(|t| t.infinite > 0).map(|t| quote(&t.column.name)).collect();
+        let where_: Vec<String> = columns.iter().filter(|t| t.infinite > 0).map(|t| quote(&t.column.name)).collect();
         let message =
             format!("{} counted as missing, in {}", count(infinities as usize, "infinite value"), shorten(&where_, 10));
         warnings.push(Warning::new(Code::S20, message).at("dataset.missing").info());
@@ -323,13 +323,14 @@ fn check_names(names: &[String], dataset: &DatasetSpec) -> Result<(), TableError
             .suggest(&target.0, all());
         let numbers = dataset.columns.is_none() && names.iter().filter(|n| n.parse::<f64>().is_ok()).count() > 1;
         return Err(match names {
-            [one] if dataset.separator != Separator::Auto && one.contains([',', ';', '\t', '|']) => error.hint(format!(
-                "the cells seem to be separated by something else than dataset.separator says ({})",
-                dataset.separator.word()
-            )),
-            [one] if one.contains(' ') => error.hint(
-                "if blanks separate the cells, convert the file: separators are comma, semicolon, tab and pipe",
-            ),
+            [one] if dataset.separator != Separator::Auto && one.contains([',', ';', '\t', '|']) => {
+                error.hint(format!(
+                    "the cells seem to be separated by something else than dataset.separator says ({})",
+                    dataset.separator.word()
+                ))
+            }
+            [one] if one.contains(' ') => error
+                .hint("if blanks separate the cells, convert the file: separators are comma, semicolon, tab and pipe"),
             _ if numbers => error.hint("the first line looks like data: give the names under dataset.columns"),
             _ => error,
         });

@@ -204,7 +204,11 @@ fn formats_may_be_mixed_and_columns_are_found_by_name() {
     // Numbers in one file, words in the other.
     let files = [input("a.csv", "w,n,y\nx,many,1\n"), files[1]];
     let error = read_table(&files, &spec("y")).unwrap_err();
-    assert!(error.message.contains("\"n\" is half numbers, half words: 1 number and 1 other value"), "{}", error.message);
+    assert!(
+        error.message.contains("\"n\" is half numbers, half words: 1 number and 1 other value"),
+        "{}",
+        error.message
+    );
     assert_eq!((error.file.as_deref(), error.line), (Some("a.csv"), Some(2)));
     let aside = DatasetSpec { keep_aside: named(&["n"]), ..spec("y") };
     let (table, ..) = read_table(&files, &aside).unwrap();
@@ -222,7 +226,11 @@ fn typed_columns_follow_the_types_of_the_experiment() {
     let (table, ..) = read_table(&file, &typed("n", ColumnType::Category)).unwrap();
     assert_eq!(table.columns[1], Column::category("n", &[Some("0.5"), None, None]));
     let error = read_table(&file, &typed("w", ColumnType::Number)).unwrap_err();
-    assert!(error.message.starts_with("column \"w\" is declared a number but holds 2 other values"), "{}", error.message);
+    assert!(
+        error.message.starts_with("column \"w\" is declared a number but holds 2 other values"),
+        "{}",
+        error.message
+    );
     assert_eq!((error.file.as_deref(), error.line), (Some("b.parquet"), None));
     let minus = DatasetSpec { missing_values: named(&["0.50"]), ..spec("y") };
     let (_, ledger, _) = read_table(&file, &minus).unwrap();

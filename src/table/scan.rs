@@ -212,12 +212,7 @@ pub(super) struct Record {
 }
 
 /// The row that begins at `start`, and the place and line where the next one begins.
-pub(super) fn record(
-    text: &[u8],
-    start: usize,
-    line: u64,
-    separator: u8,
-) -> Result<(Record, usize, u64), TableError> {
+pub(super) fn record(text: &[u8], start: usize, line: u64, separator: u8) -> Result<(Record, usize, u64), TableError> {
     let mut cells = 1;
     let mut lines = 0;
     let mut at = start;
@@ -363,7 +358,8 @@ mod tests {
         let rows = 300_000;
         for quoted in [false, true] {
             let cell = if quoted { "\"x\n,y\"" } else { "xy" };
-            let text: String = std::iter::once("a,b\n".to_owned()).chain((0..rows).map(|i| format!("{i},{cell}\n"))).collect();
+            let text: String =
+                std::iter::once("a,b\n".to_owned()).chain((0..rows).map(|i| format!("{i},{cell}\n"))).collect();
             let scan = auto(&text, None).unwrap();
             assert!(scan.blocks.len() > 2, "{} blocks", scan.blocks.len());
             assert_eq!(scan.rows, rows);

@@ -213,8 +213,7 @@ pub(super) fn words(name: &str, parts: &[Words<'_>], none: &Missing, wanted: Wan
     let spelt = all.into_words();
     let mut counts = vec![0_u64; spelt.len()];
     codes.iter().filter(|c| **c != MISSING).for_each(|&c| counts[c as usize] += 1);
-    let total =
-        |is: fn(&Cell) -> bool| kinds.iter().zip(&counts).filter(|(k, _)| is(k)).map(|(_, n)| n).sum::<u64>();
+    let total = |is: fn(&Cell) -> bool| kinds.iter().zip(&counts).filter(|(k, _)| is(k)).map(|(_, n)| n).sum::<u64>();
     let (n_numbers, n_words) = (total(|k| matches!(k, Cell::Number(_))), total(|k| *k == Cell::Word));
     let declared_number = wanted == Wanted::Declared(ColumnType::Number);
     if n_words > 0 && (declared_number || (wanted == Wanted::Feature && n_numbers > 0)) {
@@ -234,10 +233,8 @@ pub(super) fn words(name: &str, parts: &[Words<'_>], none: &Missing, wanted: Wan
     let mut levels: Vec<String> = names.iter().flatten().cloned().collect();
     levels.sort_unstable();
     levels.dedup();
-    let rank: Vec<u32> = names
-        .iter()
-        .map(|name| name.as_ref().map_or(MISSING, |n| levels.partition_point(|l| l < n) as u32))
-        .collect();
+    let rank: Vec<u32> =
+        names.iter().map(|name| name.as_ref().map_or(MISSING, |n| levels.partition_point(|l| l < n) as u32)).collect();
     for code in &mut codes {
         if *code != MISSING {
             *code = rank[*code as usize];

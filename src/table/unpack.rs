@@ -115,7 +115,9 @@ fn unpacked(kind: &str, packed: usize, likely: usize, reader: &mut dyn Read) -> 
             "the {kind} file unpacks to more than {}, over {TIMES} times its own size",
             mebibytes(most)
         ))
-        .hint("such a file can be made to exhaust the memory; if it is right, unpack it first and name what comes out")),
+        .hint(
+            "such a file can be made to exhaust the memory; if it is right, unpack it first and name what comes out",
+        )),
         Ok(_) => Ok(out),
         Err(e) if e.kind() == std::io::ErrorKind::OutOfMemory => {
             Err(TableError::new(format!("the {kind} file does not fit into the memory when it is unpacked"))
@@ -155,9 +157,9 @@ fn utf8(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, TableError> {
     refuse_nul(&bytes)?;
     let text = match bytes {
         Cow::Borrowed(b) => std::str::from_utf8(b).map(Cow::Borrowed).map_err(|e| not_utf8(b, e.valid_up_to())),
-        Cow::Owned(b) => String::from_utf8(b)
-            .map(Cow::Owned)
-            .map_err(|e| not_utf8(e.as_bytes(), e.utf8_error().valid_up_to())),
+        Cow::Owned(b) => {
+            String::from_utf8(b).map(Cow::Owned).map_err(|e| not_utf8(e.as_bytes(), e.utf8_error().valid_up_to()))
+        }
     }?;
     Ok(match text {
         Cow::Borrowed(t) => Cow::Borrowed(t.strip_prefix(MARK).unwrap_or(t)),
@@ -255,7 +257,10 @@ mod tests {
             assert_eq!(text(&whole).unwrap(), lines);
             for cut in 4..whole.len() {
                 let error = text(&whole[..cut]).unwrap_err();
-                assert!(error.message.starts_with(&format!("the {kind} file cannot be unpacked: ")), "{error} at {cut}");
+                assert!(
+                    error.message.starts_with(&format!("the {kind} file cannot be unpacked: ")),
+                    "{error} at {cut}"
+                );
             }
             for at in 0..whole.len() {
                 let mut changed = whole.clone();
@@ -274,7 +279,10 @@ mod tests {
             assert_eq!(error.hints, [hint]);
         }
         let binary = text(b"a,b\n1,\0\n").unwrap_err();
-        assert_eq!((binary.line, binary.message.as_str()), (Some(2), "expected text, got a zero byte (byte 7 of the file)"));
+        assert_eq!(
+            (binary.line, binary.message.as_str()),
+            (Some(2), "expected text, got a zero byte (byte 7 of the file)")
+        );
         assert!(text(b"\xff\xfea\0").unwrap_err().message.contains("UTF-16"));
         for empty in [&b""[..], b"\xef\xbb\xbf \n"] {
             assert!(text(empty).unwrap_err().message.contains("empty"));

@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod data;
 mod determinism;
+mod formats;
 mod frozen;
 mod golden;
 mod invalid;

@@ -156,8 +156,7 @@ fn archives_that_unpack_to_far_more_than_they_are() {
     refused("t.csv.zst", &zeros, "t.csv.zst", "the Zstandard file unpacks to more than 256 MiB");
     let x = npy("<f8", "(1099511627776, 1048576)", &[0; 16]);
     let y = npy("|u1", "(2,)", &[0, 1]);
-    let members =
-        [("X_train.npy", x.clone()), ("y_train.npy", y.clone()), ("X_test.npy", x), ("y_test.npy", y)];
+    let members = [("X_train.npy", x.clone()), ("y_train.npy", y.clone()), ("X_test.npy", x), ("y_test.npy", y)];
     let message = "its header announces (1099511627776, 1048576) elements";
     refused("t.npz", &zip(&members), "t.npz", message);
 }
