@@ -1,6 +1,7 @@
 //! Runs a plan: every step as soon as what it needs is there, on one rayon pool, with one channel of events.
 
 mod files;
+mod find;
 mod finish;
 mod forecast;
 mod limits;

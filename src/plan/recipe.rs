@@ -65,7 +65,7 @@ impl StepKind {
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 7] = [
+const RAISED: [(StepKind, &str, u32); 8] = [
     // 2: `quantile` rounds its shares as scikit-learn does.
     (StepKind::Prepare, "", 2),
     // 2: SMOTE refuses codes; its settings are below `balance`.
@@ -80,6 +80,8 @@ const RAISED: [(StepKind, &str, u32); 7] = [
     (StepKind::Fit, "mlp", 2),
     // 2: recall by class within the groups; distances of the silhouette are added in another order; last bits.
     (StepKind::Judge, "", 2),
+    // 2: processed_data.npz holds the names of features and classes too.
+    (StepKind::Publish, "", 2),
 ];
 
 /// The algorithm version of a step kind (of a model kind, for a fit).

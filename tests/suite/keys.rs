@@ -115,6 +115,8 @@ fn other_changes() -> Vec<(String, Vec<String>)> {
     for (set, root) in [
         ("dataset.missing_values=[unknown]", "source"),
         ("dataset.types={Port: category}", "source"),
+        ("dataset.separator=semicolon", "source"),
+        ("dataset.encoding=windows-1252", "source"),
         ("dataset.target=Kind", "source clean"),
         ("dataset.keep_aside=[When]", "source clean"),
         ("dataset.missing=drop", "clean"),
