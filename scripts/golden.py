@@ -4,7 +4,7 @@
     target/venv/bin/python scripts/golden.py            # write
     target/venv/bin/python scripts/golden.py --check    # make them anew in memory and compare with the committed ones
 
-The versions are those of scripts/requirements.txt. Two of the files need the data sets of docs/data.md under
+The versions are those of scripts/requirements.txt. Three of the files need the data sets of docs/data.md under
 RUNNER_DATA_DIR; where one is missing these are skipped, with a line that says so. Every file begins with its
 `provenance`. NaN and "scikit-learn refuses" are null everywhere; class and cluster labels are integers, -1 is noise.
 
@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from imblearn.over_sampling import SMOTE
+from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE
 from scipy.spatial.distance import cdist
 from sklearn import metrics as skm
 from sklearn.cluster import DBSCAN, KMeans
@@ -41,8 +41,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-# History: 1 the first one.
-VERSION = 1
+import golden_models
+
+# History: 1 the first one; 2 models, metrics and preparation on six data sets (models.json).
+VERSION = 2
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "tests" / "golden"
 TOLERANCE = 1e-12
@@ -52,6 +54,7 @@ TII = "tii-ssrc-23-sample/tii_ssrc23_sample_5301.csv.gz"
 SHA256 = {  # of what is inside a .gz: that does not depend on who packed it
     ARRAYS: "3808ea68f0c40c665e91df787b9cfaca0701bb29ff96e7ada7ea4da84ffaef7a",
     TII: "b245a55b247e2c4e581fe0d2f3bd92e810b32ce2857950e47cbde1866eb99d97",
+    **golden_models.SHA256,
 }
 CLASSES = ["Audio", "Background", "Bruteforce", "DoS", "Information Gathering", "Mirai", "Text", "Video"]
 BENIGN = [0, 1, 6, 7]
@@ -418,6 +421,88 @@ def smote():
     }
 
 
+def smote_variants():
+    rng = np.random.default_rng(6)
+    cases = []
+
+    def missing(y):
+        counts = np.bincount(y)
+        return [(c, int(counts.max() - counts[c])) for c in range(len(counts)) if counts[c] < counts.max()]
+
+    def others(fitted_on, asked, k):
+        return NearestNeighbors(n_neighbors=k + 1).fit(fitted_on).kneighbors(asked, return_distance=False)[:, 1:]
+
+    def check(name, X, y, model, made):
+        X_new, y_new = model.fit_resample(X, y)
+        rows = np.concatenate([X, *(np.array(c["made"]).reshape(-1, X.shape[1]) for c in made)])
+        labels = np.concatenate([y, *(np.full(len(c["made"]), c["class"]) for c in made)])
+        if not (np.array_equal(rows, X_new) and np.array_equal(labels, y_new)):
+            raise SystemExit(f"smote_variants, {name}: the replayed draws do not give imbalanced-learn's rows")
+
+    def borderline(name, X, y, k, m, kind, seed):
+        classes = []
+        for c, n in missing(y):
+            rows = np.flatnonzero(y == c)
+            foreign = (y[others(X, X[rows], m)] != c).sum(axis=1)
+            danger = np.flatnonzero((foreign >= m / 2) & (foreign < m))
+            if not len(danger):
+                classes.append({"class": c, "rows": rows, "danger": danger, "made": []})
+                continue
+            start, ends = X[rows][danger], X[rows] if kind == "borderline-1" else X
+            neighbours = others(ends, start, k)
+            draws = np.random.RandomState(seed)
+            indices = draws.randint(low=0, high=neighbours.size, size=n)
+            steps = draws.uniform(size=n)
+            base, to = indices // k, neighbours[indices // k, indices % k]
+            way, shrink = ends[to] - start[base], np.ones(n)
+            if kind == "borderline-2":
+                strange = y[to] != c
+                # Here imbalanced-learn starts the generator anew once more.
+                shrink[strange] = np.random.RandomState(seed).uniform(low=0.0, high=0.5, size=(strange.sum(), 1))[:, 0]
+            made = start[base] + steps[:, None] * (way * shrink[:, None])
+            recorded = {"indices": indices, "steps": steps, "shrink": shrink, "made": made}
+            classes.append({"class": c, "rows": rows, "danger": danger, "neighbours": neighbours, **recorded})
+        check(name, X, y, BorderlineSMOTE(k_neighbors=k, m_neighbors=m, kind=kind, random_state=seed), classes)
+        parameters = {"k_neighbors": k, "m_neighbors": m, "kind": kind, "random_state": seed}
+        cases.append({"name": name, "method": "borderline_smote", **parameters, "X": X, "y": y, "classes": classes})
+
+    def adasyn(name, X, y, k, seed):
+        classes = []
+        draws = np.random.RandomState(seed)
+        for c, n in missing(y):
+            rows = np.flatnonzero(y == c)
+            share = (y[others(X, X[rows], k)] != c).sum(axis=1) / k
+            amounts = np.rint(share / share.sum() * n).astype(int)
+            neighbours = others(X[rows], X[rows], k)
+            base = np.repeat(np.arange(len(rows)), amounts)
+            columns = draws.choice(k, size=len(base))
+            steps = draws.uniform(size=(len(base), 1))[:, 0]
+            made = X[rows][base] + steps[:, None] * (X[rows][neighbours[base, columns]] - X[rows][base])
+            recorded = {"amounts": amounts, "neighbours": neighbours, "columns": columns, "steps": steps, "made": made}
+            classes.append({"class": c, "rows": rows, **recorded})
+        check(name, X, y, ADASYN(n_neighbors=k, random_state=seed), classes)
+        parameters = {"n_neighbors": k, "random_state": seed}
+        cases.append({"name": name, "method": "adasyn", **parameters, "X": X, "y": y, "classes": classes})
+
+    y = np.repeat([0, 1, 2], [20, 8, 11])
+    X = (rng.normal(0, 1, (39, 3)) + 0.8 * y[:, None]).round(3)
+    order = rng.permutation(39)
+    X, y = X[order], y[order]
+    for kind in ("borderline-1", "borderline-2"):
+        borderline(f"three classes, {kind}", X, y, 5, 10, kind, 42)
+        borderline(f"other numbers of neighbours, {kind}", X, y, 2, 5, kind, 3)
+    apart = np.concatenate([rng.normal(0, 1, (9, 2)), rng.normal(90, 1, (6, 2))]).round(3)
+    borderline("no row in danger", apart, np.repeat([0, 1], [9, 6]), 2, 3, "borderline-1", 1)
+    adasyn("three classes", X, y, 5, 42)
+    adasyn("two neighbours", X, y, 2, 7)
+    return {
+        "what": "as in smote.json, with `danger` the places in `rows` that new rows start from, `neighbours` places in "
+        "`rows` (borderline-2: in X) and new row i = start[b] + steps[i] * ((end - start[b]) * shrink[i]); for adasyn "
+        "`amounts` new rows start from each of `rows` in order, each with an item of `columns` and `steps`",
+        "cases": cases,
+    }
+
+
 def prepare():
     nan = float("nan")
     columns = ["bytes", "rate", "constant", "large"]
@@ -524,16 +609,22 @@ def dbscan():
     return {"what": what, "cases": cases}
 
 
+def models(data):
+    return golden_models.models(data, cluster_scores)
+
+
 # ---------------------------------------------------------------- writing and comparing
 
-FILES = {  # name: (how to make it, the data file it needs)
-    "published_arrays": (published_arrays, ARRAYS),
-    "metrics": (metrics, None),
-    "correlated": (correlated, TII),
-    "smote": (smote, None),
-    "prepare": (prepare, None),
-    "kmeans": (kmeans, None),
-    "dbscan": (dbscan, None),
+FILES = {  # name: (how to make it, the data files it needs)
+    "published_arrays": (published_arrays, [ARRAYS]),
+    "metrics": (metrics, []),
+    "correlated": (correlated, [TII]),
+    "smote": (smote, []),
+    "smote_variants": (smote_variants, []),
+    "prepare": (prepare, []),
+    "kmeans": (kmeans, []),
+    "dbscan": (dbscan, []),
+    "models": (models, list(golden_models.SHA256)),
 }
 PACKAGES = ("numpy", "scipy", "scikit-learn", "imbalanced-learn", "pandas")
 
@@ -619,20 +710,21 @@ def main():
     for name, (make, needs) in FILES.items():
         started = time.perf_counter()
         path = OUT / f"{name}.json"
-        if needs and (data is None or not (data / needs).is_file()):
-            where = "RUNNER_DATA_DIR is not set" if data is None else f"{data / needs} is missing"
+        absent = [file for file in needs if data is None or not (data / file).is_file()]
+        if absent:
+            where = "RUNNER_DATA_DIR is not set" if data is None else f"{data / absent[0]} is missing"
             print(f"skipped: {path.name}: {where} (docs/data.md says where to get it)")
             continue
         provenance = {
             "script": "scripts/golden.py", "script_version": VERSION, "python": platform.python_version(), **versions,
             "data_sha256": {},
         }
-        if needs:
-            content = (data / needs).read_bytes()
-            digest = hashlib.sha256(gzip.decompress(content) if needs.endswith(".gz") else content).hexdigest()
-            if digest != SHA256[needs]:
-                raise SystemExit(f"{data / needs}: SHA-256 is {digest}, not {SHA256[needs]} (docs/data.md)")
-            provenance["data_sha256"][needs] = digest
+        for file in needs:
+            content = (data / file).read_bytes()
+            digest = hashlib.sha256(gzip.decompress(content) if file.endswith(".gz") else content).hexdigest()
+            if digest != SHA256[file]:
+                raise SystemExit(f"{data / file}: SHA-256 is {digest}, not {SHA256[file]} (docs/data.md)")
+            provenance["data_sha256"][file] = digest
         made = plain({"provenance": provenance, **make(data)} if needs else {"provenance": provenance, **make()})
         if not arguments.check:
             path.parent.mkdir(parents=True, exist_ok=True)

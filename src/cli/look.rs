@@ -9,9 +9,10 @@ use serde_json::json;
 
 use super::Folders;
 use super::failure::{Failure, Placed};
-use crate::exec::{self, DataFolders, Sources};
+use crate::exec::{self, DataFolders, SourceBytes, SourceData};
 use crate::ml::{Role, Warning};
 use crate::param::Name;
+use crate::plan::DataFile;
 use crate::record::{Problem, ProblemKind};
 use crate::spec::Experiment;
 use crate::spec::dataset::DatasetSpec;
@@ -97,13 +98,9 @@ pub(super) fn look(
     place: &Folders,
 ) -> Result<Looked, Failure> {
     let given = args.columns.as_ref().map(|file| names_in(file, place)).transpose()?;
-    let sources = read(train, test, beside, place)?;
-    let inputs: Vec<Input<'_>> = sources
-        .bytes
-        .iter()
-        .zip(&sources.files)
-        .map(|(file, known)| Input { name: &file.name, bytes: &file.bytes, role: known.role })
-        .collect();
+    let files = read(train, test, beside, place)?;
+    let inputs: Vec<Input<'_>> =
+        files.iter().map(|(file, role)| Input { name: &file.name, bytes: &file.bytes, role: *role }).collect();
     let mut warnings = Vec::new();
     let (mut table, names, archive) = match inputs.as_slice() {
         [input] if is_npz(input.name) => {
@@ -145,7 +142,12 @@ pub(super) fn is_npz(path: &str) -> bool {
 }
 
 /// The bytes of all files, found and read as an experiment would.
-fn read(train: &[String], test: &[String], beside: &Path, place: &Folders) -> Result<Sources, Failure> {
+fn read(
+    train: &[String],
+    test: &[String],
+    beside: &Path,
+    place: &Folders,
+) -> Result<Vec<(SourceBytes, Option<Role>)>, Failure> {
     let official = !test.is_empty() || train.iter().any(|path| is_npz(path));
     let dataset = if test.is_empty() {
         json!({"path": train, "target": "class"})
@@ -162,8 +164,13 @@ fn read(train: &[String], test: &[String], beside: &Path, place: &Folders) -> Re
         Failure::Problems(error.faults.into_iter().map(|f| plain(f.message, f.hint.into_iter().collect())).collect())
     })?;
     let folders = DataFolders { data_dir: place.data_dir.clone() };
-    exec::read_sources(&experiment, &folders)
-        .map_err(|problems| Failure::Problems(problems.into_iter().map(|p| plain(p.message, p.hints)).collect()))
+    let failed =
+        |problems: Vec<Problem>| Failure::Problems(problems.into_iter().map(|p| plain(p.message, p.hints)).collect());
+    let sources = exec::read_sources(&experiment, &folders).map_err(failed)?;
+    let load = |(data, file): (&SourceData, &DataFile)| {
+        data.load().map(|bytes| (bytes, file.role)).map_err(|problem| failed(vec![problem]))
+    };
+    sources.bytes.iter().zip(&sources.files).map(load).collect()
 }
 
 /// The names to give the columns, where the files have none.

@@ -1,5 +1,7 @@
 //! Balancing of training rows: a closed choice.
 
+use super::adasyn::Adasyn;
+use super::borderline_smote::BorderlineSmote;
 use super::resample::{RandomOver, RandomUnder};
 use super::smote::Smote;
 use super::{Dataset, MlError, Progress, Training, Warning};
@@ -24,6 +26,8 @@ choice! {
     pub enum Balance {
         None(NoBalance) = "none",
         Smote(Smote) = "smote",
+        BorderlineSmote(BorderlineSmote) = "borderline_smote",
+        Adasyn(Adasyn) = "adasyn",
         Given(GivenBalance) = "given",
         RandomOver(RandomOver) = "random_over",
         RandomUnder(RandomUnder) = "random_under",
@@ -37,12 +41,26 @@ impl Default for Balance {
 }
 
 impl Balance {
+    /// Whether it makes rows that lie between others, so that a column needs an order for them to mean something.
+    #[must_use]
+    pub fn interpolates(&self) -> bool {
+        matches!(self, Self::Smote(_))
+    }
+
+    /// Whether it adds rows to small classes.
+    #[must_use]
+    pub fn oversamples(&self) -> bool {
+        matches!(self, Self::Smote(_) | Self::RandomOver(_))
+    }
+
     /// The seed that the experiment fixes, if it does.
     #[must_use]
     pub fn random_state(&self) -> Option<u64> {
         match self {
             Self::None(_) | Self::Given(_) => None,
             Self::Smote(p) => p.random_state,
+            Self::BorderlineSmote(p) => p.random_state,
+            Self::Adasyn(p) => p.random_state,
             Self::RandomOver(p) => p.random_state,
             Self::RandomUnder(p) => p.random_state,
         }
@@ -62,6 +80,8 @@ impl Balance {
             Self::None(_) => Ok((train.clone(), Vec::new())),
             Self::Given(_) => Err(MlError::data("balance: given takes rows of an npz file, there are none here")),
             Self::Smote(p) => p.resample(train, seed, progress),
+            Self::BorderlineSmote(p) => p.resample(train, seed, progress),
+            Self::Adasyn(p) => p.resample(train, seed, progress),
             Self::RandomOver(p) => Ok((p.resample(train, seed)?, Vec::new())),
             Self::RandomUnder(p) => Ok((p.resample(train, seed)?, Vec::new())),
         }

@@ -33,6 +33,19 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// Every kind, in the order of a plan.
+    pub const ALL: [Self; 9] = [
+        Self::Source,
+        Self::Clean,
+        Self::Split,
+        Self::Prepare,
+        Self::Balance,
+        Self::Fit,
+        Self::Predict,
+        Self::Judge,
+        Self::Publish,
+    ];
+
     /// The lowercase word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -52,7 +65,24 @@ impl StepKind {
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 0] = [];
+const RAISED: [(StepKind, &str, u32); 8] = [
+    // 2: `quantile` rounds its shares as scikit-learn does.
+    (StepKind::Prepare, "", 2),
+    // 2: SMOTE refuses codes; its settings are below `balance`.
+    (StepKind::Balance, "", 2),
+    // 2: sums of products in eight lanes.
+    (StepKind::Fit, "logistic_regression", 2),
+    // 2: sums of k-means in larger blocks and changed by the rows that move; last bits, and draws of k-means++.
+    (StepKind::Fit, "kmeans", 2),
+    // 2: starts from that k-means.
+    (StepKind::Fit, "gaussian_mixture", 2),
+    // 2: fused multiply-adds; `numerics` is no longer part of the recipe.
+    (StepKind::Fit, "mlp", 2),
+    // 2: recall by class within the groups; distances of the silhouette are added in another order; last bits.
+    (StepKind::Judge, "", 2),
+    // 2: processed_data.npz holds the names of features and classes too.
+    (StepKind::Publish, "", 2),
+];
 
 /// The algorithm version of a step kind (of a model kind, for a fit).
 pub(super) fn algorithm(kind: StepKind, model: Option<&str>) -> u32 {
@@ -115,5 +145,15 @@ impl Recipe {
     #[must_use]
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_name_the_kinds_of_step() {
+        assert_eq!(crate::spec::STEP_KINDS, StepKind::ALL.map(StepKind::word));
     }
 }

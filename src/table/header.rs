@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
-use polars::io::utils::compression::CompressedReader;
+use flate2::bufread::MultiGzDecoder;
 
-use super::scan::{cells, record};
+use super::scan::{cells, record, separator_of};
 use super::{Input, is_missing_marker};
+use crate::spec::dataset::Separator;
 
 /// Bytes that are looked at: enough for some rows of any usual table.
 const LOOKED_AT: u64 = 1 << 18;
@@ -27,43 +28,41 @@ pub enum FirstLine {
 /// reader says better what is wrong with them.
 #[must_use]
 pub fn first_line(input: &Input<'_>) -> FirstLine {
-    let lower = input.name.to_lowercase();
-    let tabs = [".tsv", ".tsv.gz", ".tsv.zst"].iter().any(|end| lower.ends_with(end));
-    let separator = if tabs { b'\t' } else { b',' };
-    let rows = beginning(input.bytes).map(|text| rows(&text, separator)).unwrap_or_default();
+    let rows = beginning(input.bytes)
+        .map(|text| rows(&text, separator_of(text.as_bytes(), Separator::Auto, None)))
+        .unwrap_or_default();
     judge(&rows)
 }
 
 /// The first bytes of the text, unpacked; `None` for a binary format.
-fn beginning(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut text = match bytes {
-        [b'P', b'K', 3, 4, ..] | [b'P', b'A', b'R', b'1', ..] | [b'A', b'R', b'R', b'O', b'W', b'1', ..] => {
-            return None;
-        }
-        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let mut out = Vec::new();
-            // What a damaged file gives before its fault is enough.
-            let _ = CompressedReader::try_new(bytes.to_vec().into()).ok()?.take(LOOKED_AT).read_to_end(&mut out);
-            out
-        }
-        _ => bytes[..bytes.len().min(LOOKED_AT as usize)].to_vec(),
+fn beginning(bytes: &[u8]) -> Option<String> {
+    let mut text = Vec::new();
+    // What a damaged file gives before its fault is enough.
+    let _ = match bytes {
+        [0x1f, 0x8b, ..] => MultiGzDecoder::new(bytes).take(LOOKED_AT).read_to_end(&mut text),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::Decoder::with_buffer(bytes).ok()?.take(LOOKED_AT).read_to_end(&mut text),
+        _ => bytes.take(LOOKED_AT).read_to_end(&mut text),
     };
+    let binary: [&[u8]; 4] = [b"PK\x03\x04", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"];
+    if binary.iter().any(|magic| text.starts_with(magic)) {
+        return None;
+    }
     if text.starts_with(&[0xef, 0xbb, 0xbf]) {
         text.drain(..3);
     }
-    Some(text)
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The first rows that are not empty. The last one may be cut off, so it does not count, if there are others.
-fn rows(text: &[u8], separator: u8) -> Vec<Vec<String>> {
+fn rows(text: &str, separator: u8) -> Vec<Vec<String>> {
     let mut out = Vec::new();
     let (mut at, mut line) = (0, 1);
     while at < text.len() && out.len() <= COMPARED {
-        let Ok((found, next, next_line)) = record(text, at, line, separator) else { break };
-        let bytes = &text[found.start..found.end];
+        let Ok((found, next, next_line)) = record(text.as_bytes(), at, line, separator) else { break };
+        let row = &text[found.bytes];
         let cut = next > text.len() && text.len() as u64 >= LOOKED_AT;
-        if !cut && !bytes.iter().all(u8::is_ascii_whitespace) {
-            out.push(cells(bytes, separator));
+        if !cut && !row.trim().is_empty() {
+            out.push(cells(row, separator));
         }
         (at, line) = (next, next_line);
     }
