@@ -178,6 +178,30 @@ fn separators_and_encodings_are_read_alike() {
     assert!(warnings[0].message.starts_with("line 2 of u.csv looks like UTF-8"), "{}", warnings[0].message);
 }
 
+#[test]
+fn any_number_of_threads_reads_the_same_table() {
+    // Several blocks; a column of words that begins with numbers in another block, and one that is only aside mixed.
+    let rows = 120_000;
+    let mut text = String::from("n,w,m,y\n");
+    for i in 0..rows {
+        let word = if i < rows / 2 { String::new() } else { format!("\"w, {}\"", i * 31 % 5000) };
+        let mixed = if i % 50_000 == 7 { "many".to_owned() } else { (i % 900).to_string() };
+        text += &format!("{}.{},{word},{mixed},{}\n", i % 977, i % 10, i % 3);
+    }
+    let dataset = DatasetSpec { keep_aside: named(&["m"]), ..spec("y") };
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| postcard::to_stdvec(&read(&text, &dataset).unwrap()).unwrap())
+    };
+    let one = on(1);
+    assert!(one == on(2) && one == on(8));
+    let table = read(&text, &dataset).unwrap();
+    assert_eq!(table.columns[1].text(rows - 1), Some(format!("w, {}", (rows - 1) * 31 % 5000)));
+    assert_eq!((table.columns[2].text(7), table.columns[2].text(901)), (Some("many".into()), Some("1".into())));
+    let error = read(&text, &spec("y")).unwrap_err();
+    assert_eq!(error.line, Some(9), "{}", error.message);
+}
+
 /// The same three rows: `n` numbers, `w` words, `y` classes.
 fn parquet() -> Vec<u8> {
     crate::table::write_predictions_parquet(&[
