@@ -229,8 +229,7 @@ fn find(path: &str, beside: &Path, data_dir: Option<&Path>) -> Result<PathBuf, P
     let mut problem = Problem::new(ProblemKind::User, format!("no such file: {path}"));
     problem = problem.hint(format!("looked for {}", tried.join(" and ")));
     if let Some((_, about)) = KNOWN.iter().find(|(known, _)| *known == path) {
-        problem =
-            problem.hint(format!("it is {about}; docs/data.md says where to get it and what its SHA-256 is"));
+        problem = problem.hint(format!("it is {about}; docs/data.md says where to get it and what its SHA-256 is"));
     }
     if data_dir.is_none() && !Path::new(path).is_absolute() {
         problem = problem.hint("give the folder of the data with --data-dir or RUNNER_DATA_DIR");
