@@ -252,6 +252,12 @@ fn the_file_is_written_where_it_is_wanted() {
     snapshot("init-written.txt", &done.stdout);
     place.run(&["run", "--quiet", "first.yaml"]).exits(0);
 
+    // Whatever an experiment reads has a profile: here Parquet.
+    let predictions = place.runs("runs")[0].join("predictions/decision_tree.parquet");
+    let shown = place.run(&["data", predictions.to_str().unwrap(), "--output", "json"]).exits(0).json();
+    assert_eq!(shown["columns"][0]["name"], "row_id");
+    assert_eq!(shown["columns"][0]["kind"], "whole");
+
     // A file that is there is not lost.
     let before = fs::read(place.path("first.yaml")).unwrap();
     let done = place.run(&["init", "data/flows.csv", "-o", "first.yaml"]).exits(2);
@@ -285,7 +291,6 @@ fn the_file_is_written_where_it_is_wanted() {
 fn what_cannot_be_written_or_read_says_why() {
     let place = with_flows();
     place.write("names.txt", "a\nb\n");
-    place.write("semicolons.csv", "a;b;label\n1;2;x\n3;4;y\n");
     place.write("again.csv", "a,b,label\n1,2,x\na,b,label\n3,4,y\n");
     place.write("few.csv", "a,label\n1,x\n2,y\n3,x\n4,y\n");
     place.write("constant.csv", format!("a,label\n{}", "1,x\n".repeat(30)));
@@ -309,7 +314,6 @@ fn what_cannot_be_written_or_read_says_why() {
         &["init", "data/flows.csv", "--columns", "names.txt"],
         &["init", "plain.csv", "--columns", "names.txt"],
         &["init", "plain.csv", "--columns", "nothing.txt"],
-        &["init", "semicolons.csv"],
         &["init", "again.csv"],
         &["init", "few.csv"],
         &["init", "constant.csv"],
@@ -412,6 +416,13 @@ fn starters_of_odd_tables_run() {
             ),
         ),
         (
+            "semicolons.csv",
+            format!(
+                "a;b;label\n{}",
+                (0..40).map(|i| format!("{};{}.5;{}\n", i % 7, i % 11, ["x", "y"][i % 2])).collect::<String>()
+            ),
+        ),
+        (
             "tabs.tsv",
             format!(
                 "a\tb\tlabel\n{}",
@@ -420,7 +431,13 @@ fn starters_of_odd_tables_run() {
         ),
     ];
     let place = Place::new();
-    for (name, text) in odd {
+    let odd = odd.into_iter().map(|(name, text)| (name, text.into_bytes()));
+    // The code page of Windows, as in the files that CIC-IDS2017 came in.
+    let dash = |i: usize| {
+        [&format!("{},{}.5,", i % 7, i % 11).into_bytes()[..], [&b"Web \x96 XSS\n"[..], b"BENIGN\n"][i % 2]].concat()
+    };
+    let windows = ("windows.csv", [b"a,b,label\n".to_vec(), (0..40).flat_map(dash).collect()].concat());
+    for (name, text) in odd.chain([windows]) {
         place.write(name, text);
         let done = place.run(&["init", name, "-o", "odd.yaml", "--force"]).exits(0);
         assert_eq!(done.stderr, "", "{name}");
