@@ -80,7 +80,7 @@ impl GaussianMixture {
         for restart in 0..self.n_init {
             let kmeans = KMeans { n_clusters: self.n_components, n_init: 1, random_state: None, ..KMeans::default() };
             let (clusters, _) = kmeans.fit(train, seed.index(restart as u64), Progress::none())?;
-            let next = self.from_clusters(train.get(), &clusters.assign(train.get().x().view()))?;
+            let next = self.begun_with(train.get(), &clusters.assign(train.get().x().view()))?;
             if best.as_ref().is_none_or(|best| next.0.lower_bound > best.0.lower_bound) {
                 best = Some(next);
             }
@@ -111,12 +111,12 @@ impl GaussianMixture {
             )));
         }
         let clusters: Vec<i32> = clusters.iter().map(|&c| c as i32).collect();
-        let (model, converged) = self.from_clusters(train.get(), &clusters)?;
+        let (model, converged) = self.begun_with(train.get(), &clusters)?;
         Ok((model, self.warnings(converged)))
     }
 
     /// Iterates from rows that are each wholly of one component.
-    fn from_clusters(&self, data: &Dataset, clusters: &[i32]) -> Result<(GaussianMixtureModel, bool), MlError> {
+    fn begun_with(&self, data: &Dataset, clusters: &[i32]) -> Result<(GaussianMixtureModel, bool), MlError> {
         let mut shares = Array2::zeros((data.rows(), self.n_components));
         for (row, &cluster) in clusters.iter().enumerate() {
             shares[[row, cluster as usize]] = 1.0;

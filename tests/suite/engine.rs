@@ -19,6 +19,7 @@ clean: [round: 3, drop_duplicates]
 split: {stratified: {test_size: 0.3, validation_size: 0.1}}
 prepare: [drop_constant, standardize]
 balance: {smote: {k_neighbors: 3}}
+allow: [{check: S21, reason: The rows are made up anyway.}]
 ";
 
 fn place() -> Place {
@@ -102,7 +103,7 @@ fn why_names_the_field_and_the_chain_of_steps() {
         lines,
         [
             text.lines().nth(1).unwrap(),
-            "    smote.k_neighbors: 3 -> 5",
+            "    balance.smote.k_neighbors: 3 -> 5",
             "  to run: needs balance",
             "  to run: needs fit/mlp",
             "  to run: needs predict/mlp/test"

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod bars;
+mod checks;
 mod cli;
 mod conformance;
 mod crash;
