@@ -205,7 +205,7 @@ fn findings(looked: &Looked, strong: Option<Correlated>, repeated: u64) -> Vec<(
         out.push(("encoding", format!("no UTF-8, so it was read as {}", looked.encoding.word())));
     }
     if looked.names == Names::MadeUp && looked.archive.is_none_or(|a| !a.features) {
-        out.push(("no header", "the names of the columns are made up; --columns gives the true ones".into()));
+        out.push(("no names", "those of the columns are made up; --columns gives the true ones".into()));
     }
     if let Some((rows, first)) = looked.repeated_headers {
         out.push(("header again", format!("in {}, data row {} first", many(rows as u64, "row"), first + 1)));

@@ -43,11 +43,11 @@ pub(super) fn models(size: Size) -> Vec<Line> {
     let tree = sorting * f * 2e-9;
     // A Newton step builds and solves a system with one unknown for each class and column.
     let unknowns = if size.classes == 2 { f } else { f * k };
-    let logistic = (n + unknowns) * unknowns * unknowns * 6e-9;
+    let logistic = (n + unknowns) * unknowns * unknowns * 3e-9;
     let network = n * (f + 100.0 + k) * 100.0 * 1.2e-9;
     // The silhouette compares every judged row with every other.
     let judged = size.judged as f64;
-    let k_means = n * f * k * 4e-8 + judged * judged * f * 1.5e-10;
+    let k_means = n * f * k * 1e-8 + judged * judged * f * 4e-11;
     let clusters = size.classes.min(size.train / 2).max(1);
     let weight = if size.uneven { ", class_weight: balanced" } else { "" };
     let line = |kind, parameters: String, note, cost: f64| Line { kind, parameters, note, on: cost <= BUDGET };
