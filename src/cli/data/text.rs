@@ -144,7 +144,10 @@ fn short(v: f64) -> String {
         return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
     }
     let text = format!("{v:.2e}");
-    text.replacen(".00e", "e", 1)
+    match text.split_once('e') {
+        Some((digits, power)) => format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.')),
+        None => text,
+    }
 }
 
 /// A text that [`paragraph`] leaves on one line.
