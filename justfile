@@ -14,11 +14,19 @@ test:
 demo:
     cargo run --release -- run experiments/baseline.yaml
 
-# Time a whole study beside the same steps with pandas and scikit-learn, in turn (needs RUNNER_DATA_DIR).
-bench:
+# Time every kernel by itself, on rows made for it; a word takes those with it in their name: just bench forest.
+bench *ARGS:
+    cargo bench --bench kernels -- {{ARGS}}
+
+# Time runner beside its pinned peers, in turn (needs RUNNER_DATA_DIR; about an hour): --tasks, --sizes, --peers, --rounds.
+bench-peers *ARGS:
+    scripts/test packages
+    RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" python3 scripts/bench_peers.py {{ARGS}}
+
+# Time reading tables beside pandas and polars, in turn (needs RUNNER_DATA_DIR).
+bench-load:
     scripts/test packages venv
-    cargo build --release
-    RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" target/venv/bin/python scripts/bench.py
+    RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" target/venv/bin/python scripts/bench_load.py
 
 # Show the latest run: its models, its metrics and the path of its folder.
 report:

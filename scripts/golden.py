@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from imblearn.over_sampling import SMOTE
+from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE
 from scipy.spatial.distance import cdist
 from sklearn import metrics as skm
 from sklearn.cluster import DBSCAN, KMeans
@@ -421,6 +421,88 @@ def smote():
     }
 
 
+def smote_variants():
+    rng = np.random.default_rng(6)
+    cases = []
+
+    def missing(y):
+        counts = np.bincount(y)
+        return [(c, int(counts.max() - counts[c])) for c in range(len(counts)) if counts[c] < counts.max()]
+
+    def others(fitted_on, asked, k):
+        return NearestNeighbors(n_neighbors=k + 1).fit(fitted_on).kneighbors(asked, return_distance=False)[:, 1:]
+
+    def check(name, X, y, model, made):
+        X_new, y_new = model.fit_resample(X, y)
+        rows = np.concatenate([X, *(np.array(c["made"]).reshape(-1, X.shape[1]) for c in made)])
+        labels = np.concatenate([y, *(np.full(len(c["made"]), c["class"]) for c in made)])
+        if not (np.array_equal(rows, X_new) and np.array_equal(labels, y_new)):
+            raise SystemExit(f"smote_variants, {name}: the replayed draws do not give imbalanced-learn's rows")
+
+    def borderline(name, X, y, k, m, kind, seed):
+        classes = []
+        for c, n in missing(y):
+            rows = np.flatnonzero(y == c)
+            foreign = (y[others(X, X[rows], m)] != c).sum(axis=1)
+            danger = np.flatnonzero((foreign >= m / 2) & (foreign < m))
+            if not len(danger):
+                classes.append({"class": c, "rows": rows, "danger": danger, "made": []})
+                continue
+            start, ends = X[rows][danger], X[rows] if kind == "borderline-1" else X
+            neighbours = others(ends, start, k)
+            draws = np.random.RandomState(seed)
+            indices = draws.randint(low=0, high=neighbours.size, size=n)
+            steps = draws.uniform(size=n)
+            base, to = indices // k, neighbours[indices // k, indices % k]
+            way, shrink = ends[to] - start[base], np.ones(n)
+            if kind == "borderline-2":
+                strange = y[to] != c
+                # Here imbalanced-learn starts the generator anew once more.
+                shrink[strange] = np.random.RandomState(seed).uniform(low=0.0, high=0.5, size=(strange.sum(), 1))[:, 0]
+            made = start[base] + steps[:, None] * (way * shrink[:, None])
+            recorded = {"indices": indices, "steps": steps, "shrink": shrink, "made": made}
+            classes.append({"class": c, "rows": rows, "danger": danger, "neighbours": neighbours, **recorded})
+        check(name, X, y, BorderlineSMOTE(k_neighbors=k, m_neighbors=m, kind=kind, random_state=seed), classes)
+        parameters = {"k_neighbors": k, "m_neighbors": m, "kind": kind, "random_state": seed}
+        cases.append({"name": name, "method": "borderline_smote", **parameters, "X": X, "y": y, "classes": classes})
+
+    def adasyn(name, X, y, k, seed):
+        classes = []
+        draws = np.random.RandomState(seed)
+        for c, n in missing(y):
+            rows = np.flatnonzero(y == c)
+            share = (y[others(X, X[rows], k)] != c).sum(axis=1) / k
+            amounts = np.rint(share / share.sum() * n).astype(int)
+            neighbours = others(X[rows], X[rows], k)
+            base = np.repeat(np.arange(len(rows)), amounts)
+            columns = draws.choice(k, size=len(base))
+            steps = draws.uniform(size=(len(base), 1))[:, 0]
+            made = X[rows][base] + steps[:, None] * (X[rows][neighbours[base, columns]] - X[rows][base])
+            recorded = {"amounts": amounts, "neighbours": neighbours, "columns": columns, "steps": steps, "made": made}
+            classes.append({"class": c, "rows": rows, **recorded})
+        check(name, X, y, ADASYN(n_neighbors=k, random_state=seed), classes)
+        parameters = {"n_neighbors": k, "random_state": seed}
+        cases.append({"name": name, "method": "adasyn", **parameters, "X": X, "y": y, "classes": classes})
+
+    y = np.repeat([0, 1, 2], [20, 8, 11])
+    X = (rng.normal(0, 1, (39, 3)) + 0.8 * y[:, None]).round(3)
+    order = rng.permutation(39)
+    X, y = X[order], y[order]
+    for kind in ("borderline-1", "borderline-2"):
+        borderline(f"three classes, {kind}", X, y, 5, 10, kind, 42)
+        borderline(f"other numbers of neighbours, {kind}", X, y, 2, 5, kind, 3)
+    apart = np.concatenate([rng.normal(0, 1, (9, 2)), rng.normal(90, 1, (6, 2))]).round(3)
+    borderline("no row in danger", apart, np.repeat([0, 1], [9, 6]), 2, 3, "borderline-1", 1)
+    adasyn("three classes", X, y, 5, 42)
+    adasyn("two neighbours", X, y, 2, 7)
+    return {
+        "what": "as in smote.json, with `danger` the places in `rows` that new rows start from, `neighbours` places in "
+        "`rows` (borderline-2: in X) and new row i = start[b] + steps[i] * ((end - start[b]) * shrink[i]); for adasyn "
+        "`amounts` new rows start from each of `rows` in order, each with an item of `columns` and `steps`",
+        "cases": cases,
+    }
+
+
 def prepare():
     nan = float("nan")
     columns = ["bytes", "rate", "constant", "large"]
@@ -538,6 +620,7 @@ FILES = {  # name: (how to make it, the data files it needs)
     "metrics": (metrics, []),
     "correlated": (correlated, [TII]),
     "smote": (smote, []),
+    "smote_variants": (smote_variants, []),
     "prepare": (prepare, []),
     "kmeans": (kmeans, []),
     "dbscan": (dbscan, []),

@@ -1,10 +1,13 @@
 //! The command line: argv to one of the commands, and the only place that prints and exits.
 
 mod check;
+mod data;
 mod diff;
 mod failure;
+mod init;
 mod keep;
 mod log;
+mod look;
 mod ls;
 mod out;
 mod plan;
@@ -95,6 +98,10 @@ enum Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Writes a first experiment on a table: every guess with its reason beside it
+    Init(init::InitArgs),
+    /// Shows what is in a table: columns, classes, repeated rows, columns that give the class away
+    Data(data::DataArgs),
     /// Runs an experiment
     Run(run::RunArgs),
     /// Goes on with a run that was stopped or killed, or in which a step failed
@@ -225,6 +232,11 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = Out::new();
     let place = cli.place;
     let (result, output) = match cli.command {
+        Command::Init(args) => (init::init(&args, &place, &mut out), Output::Text),
+        Command::Data(args) => {
+            let output = args.output;
+            (data::data(&args, &place, &mut out), output)
+        }
         Command::Run(args) => {
             let output = args.show.output;
             (run::run(&args, &place, &mut out), output)

@@ -22,7 +22,7 @@ const HEADLINE: [Metric; 7] = [
     Metric::Silhouette,
 ];
 
-fn table(header: Vec<String>) -> Table {
+pub(super) fn table(header: Vec<String>) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header);
@@ -31,8 +31,16 @@ fn table(header: Vec<String>) -> Table {
 
 /// Everything after the first column to the right, without blanks at the ends of lines.
 fn render(mut table: Table) -> String {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    let right: Vec<usize> = (1..table.column_count()).collect();
+    render_with(table, &right)
+}
+
+/// The columns at these positions to the right, the others to the left, without blanks at the ends of lines.
+pub(super) fn render_with(mut table: Table, right: &[usize]) -> String {
+    for (i, column) in table.column_iter_mut().enumerate() {
+        if right.contains(&i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }

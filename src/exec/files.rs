@@ -1,5 +1,6 @@
 //! Finding and hashing the data files of an experiment, as the bytes that they have.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::sync::mpsc::sync_channel;
 
 use rayon::prelude::*;
 
+use super::find::{Found, find};
 use crate::digest::Digest;
 use crate::ml::Role;
 use crate::plan::DataFile;
@@ -86,22 +88,11 @@ impl SourceData {
     }
 }
 
-/// Data sets that experiments of this program name, and where a stranger gets them.
-const KNOWN: [(&str, &str); 8] = [
-    ("published-arrays/processed_data.npz", "the published study's file of prepared arrays"),
-    ("tii-ssrc-23-sample/tii_ssrc23_sample_5301.csv.gz", "the published study's sample of TII-SSRC-23"),
-    ("nsl-kdd/KDDTrain+.txt.gz", "the official training file of NSL-KDD"),
-    ("nsl-kdd/KDDTest+.txt.gz", "the official test file of NSL-KDD"),
-    ("kddcup99-10pct/kddcup.data_10_percent.gz", "the 10 % file of KDD Cup 1999"),
-    ("cicids2017-improved/cicids2017_improved_rnd5000.csv.gz", "a sample of CIC-IDS2017 in its corrected form"),
-    ("ciciot2023-sample/CICIoT2023_sample.csv.gz", "a sample of CICIoT2023"),
-    ("ddos-sdn/dataset_sdn.csv.gz", "the DDoS attack SDN data set"),
-];
-
 /// Hashes all data files.
 ///
 /// # Errors
-/// All files that cannot be read, each with the folders that were looked into.
+/// All files that cannot be read, each with the folders that were looked into; patterns that no file matches; a file
+/// that is named twice.
 pub fn read_sources(experiment: &Experiment, folders: &DataFolders) -> Result<Sources, Vec<Problem>> {
     read_sources_with(experiment, folders, None)
 }
@@ -117,25 +108,37 @@ pub fn read_sources_with(
 ) -> Result<Sources, Vec<Problem>> {
     let d = &experiment.dataset;
     let groups = [("path", &d.path, None), ("train", &d.train, Some(Role::Train)), ("test", &d.test, Some(Role::Test))];
-    let wanted: Vec<(&str, &String, Option<Role>)> = groups
-        .into_iter()
-        .flat_map(|(key, paths, role)| paths.iter().flat_map(|p| &p.0).map(move |path| (key, path, role)))
-        .collect();
-    let read = |&(key, path, _): &(&str, &String, Option<Role>)| {
-        find(path, &experiment.folder, folders.data_dir.as_deref())
-            .and_then(|full| hash(path, full, store))
-            .map_err(|problem| problem.at(format!("dataset.{key}")))
+    let mut problems = Vec::new();
+    let mut wanted: Vec<(&str, Found, Option<Role>)> = Vec::new();
+    let mut seen: BTreeMap<PathBuf, &str> = BTreeMap::new();
+    for (key, paths, role) in groups {
+        for path in paths.iter().flat_map(|p| &p.0) {
+            match find(path, &experiment.folder, folders.data_dir.as_deref()) {
+                Err(problem) => problems.push(problem.at(format!("dataset.{key}"))),
+                Ok(files) => {
+                    for file in files {
+                        let whole = fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+                        match seen.insert(whole, key) {
+                            Some(before) => problems.push(named_twice(&file.name, before, key)),
+                            None => wanted.push((key, file, role)),
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let read = |(key, file, _): &(&str, Found, Option<Role>)| {
+        hash(&file.name, file.path.clone(), store).map_err(|problem| problem.at(format!("dataset.{key}")))
     };
     // One file needs no threads.
     let all: Vec<Result<_, Problem>> =
         if wanted.len() > 1 { wanted.par_iter().map(read).collect() } else { wanted.iter().map(read).collect() };
     let mut sources = Sources::default();
-    let mut problems = Vec::new();
-    for ((_, path, role), read) in wanted.iter().zip(all) {
+    for ((_, file, role), read) in wanted.iter().zip(all) {
         match read {
             Ok((data, fresh)) => {
                 sources.files.push(DataFile { digest: data.digest, role: *role });
-                sources.named.push(SourceFile { path: (*path).clone(), digest: data.digest, bytes: data.len });
+                sources.named.push(SourceFile { path: file.name.clone(), digest: data.digest, bytes: data.len });
                 sources.bytes.push(data);
                 sources.fresh.extend(fresh);
             }
@@ -145,18 +148,33 @@ pub fn read_sources_with(
     if problems.is_empty() { Ok(sources) } else { Err(problems) }
 }
 
+fn named_twice(file: &str, before: &str, key: &str) -> Problem {
+    let message = format!("{file} is named twice, in dataset.{before} and in dataset.{key}");
+    let hint = "its rows would count twice, or be learnt and judged: name it once";
+    Problem::new(ProblemKind::User, message).at(format!("dataset.{key}")).hint(hint)
+}
+
 /// The digest of a file: remembered, or of its bytes.
 fn hash(name: &str, path: PathBuf, store: Option<&Store>) -> Result<(SourceData, Option<(Memo, Digest)>), Problem> {
     let failed = |error| unreadable(&path, &error);
-    let memo = Memo::of(&path);
+    let about = fs::metadata(&path).map_err(failed)?;
+    if about.is_dir() {
+        return Err(unreadable(&path, &std::io::ErrorKind::IsADirectory.into()));
+    }
+    if !about.is_file() && !is_pipe(&about) {
+        let message = format!("cannot read {}: it is a device, no file", path.display());
+        return Err(Problem::new(ProblemKind::User, message).hint("name the data file"));
+    }
+    // What comes through a pipe comes once.
+    let memo = about.is_file().then(|| Memo::of(&path)).flatten();
     if let Some((memo, digest)) = store.zip(memo.as_ref()).and_then(|(s, m)| s.remembered(m).map(|d| (m, d))) {
         return Ok((SourceData { name: name.to_owned(), digest, len: memo.size(), kept: None, path }, None));
     }
-    let file = File::open(&path).map_err(failed)?;
-    let (digest, len, kept) = if file.metadata().map_err(failed)?.len() <= KEPT {
+    let (digest, len, kept) = if about.len() <= KEPT {
         let bytes = fs::read(&path).map_err(failed)?;
         (Digest::of(&bytes), bytes.len() as u64, Some(Arc::new(bytes)))
     } else {
+        let file = File::open(&path).map_err(failed)?;
         let (digest, len) = Digest::of_reader(Ahead::of(file)).map_err(failed)?;
         (digest, len, None)
     };
@@ -203,38 +221,24 @@ impl Read for Ahead {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
-    let (what, hint) = if path.is_dir() {
-        ("it is a folder".to_owned(), "name the file in it, or a list of files")
-    } else {
-        (error.to_string(), "check the file's permissions")
+    let (what, hint) = match error.kind() {
+        _ if path.is_dir() => {
+            ("it is a folder".to_owned(), "name the file in it, a list of files, or a pattern such as folder/*.csv")
+        }
+        std::io::ErrorKind::OutOfMemory => ("it does not fit into the memory".to_owned(), "cut it into smaller files"),
+        _ => (error.to_string(), "check the file's permissions"),
     };
     Problem::new(ProblemKind::User, format!("cannot read {}: {what}", path.display())).hint(hint)
 }
 
-/// Where a file lies.
-fn find(path: &str, beside: &Path, data_dir: Option<&Path>) -> Result<PathBuf, Problem> {
-    let mut tried = Vec::new();
-    for folder in [Some(beside), data_dir].into_iter().flatten() {
-        let full = folder.join(path);
-        match fs::metadata(&full) {
-            Ok(found) if !found.is_dir() => return Ok(full),
-            Ok(_) => return Err(unreadable(&full, &std::io::ErrorKind::IsADirectory.into())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => tried.push(full.display().to_string()),
-            Err(error) => return Err(unreadable(&full, &error)),
-        }
-        if Path::new(path).is_absolute() {
-            break;
-        }
-    }
-    let mut problem = Problem::new(ProblemKind::User, format!("no such file: {path}"));
-    problem = problem.hint(format!("looked for {}", tried.join(" and ")));
-    if let Some((_, about)) = KNOWN.iter().find(|(known, _)| *known == path) {
-        problem = problem.hint(format!("it is {about}; docs/data.md says where to get it and what its SHA-256 is"));
-    }
-    if data_dir.is_none() && !Path::new(path).is_absolute() {
-        problem = problem.hint("give the folder of the data with --data-dir or RUNNER_DATA_DIR");
-    }
-    Err(problem)
+#[cfg(unix)]
+fn is_pipe(about: &fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&about.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &fs::Metadata) -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -265,5 +269,15 @@ mod tests {
         fs::write(&path, "two").unwrap();
         let problem = data.load().unwrap_err();
         assert!(problem.message.contains("not what it was"), "{problem:?}");
+    }
+
+    #[test]
+    fn folders_and_devices_are_no_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |path: &Path| hash("x", path.to_owned(), None).map(|_| ()).unwrap_err().message;
+        assert!(told(folder.path()).ends_with("it is a folder"));
+        if Path::new("/dev/zero").exists() {
+            assert!(told(Path::new("/dev/zero")).ends_with("it is a device, no file"));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Runs a plan: every step as soon as what it needs is there, on one rayon pool, with one channel of events.
 
 mod files;
+mod find;
 mod finish;
 mod forecast;
 mod limits;
@@ -17,6 +18,8 @@ use thiserror::Error;
 pub use files::{DataFolders, SourceData, Sources, read_sources, read_sources_with};
 pub use finish::finish;
 pub use forecast::{Forecast, Outlook, Reason, forecast};
+
+pub use crate::step::SourceBytes;
 
 use crate::digest::Digest;
 use crate::plan::{Plan, Step};

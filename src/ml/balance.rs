@@ -1,5 +1,7 @@
 //! Balancing of training rows: a closed choice.
 
+use super::adasyn::Adasyn;
+use super::borderline_smote::BorderlineSmote;
 use super::resample::{RandomOver, RandomUnder};
 use super::smote::Smote;
 use super::{Dataset, MlError, Progress, Training, Warning};
@@ -24,6 +26,8 @@ choice! {
     pub enum Balance {
         None(NoBalance) = "none",
         Smote(Smote) = "smote",
+        BorderlineSmote(BorderlineSmote) = "borderline_smote",
+        Adasyn(Adasyn) = "adasyn",
         Given(GivenBalance) = "given",
         RandomOver(RandomOver) = "random_over",
         RandomUnder(RandomUnder) = "random_under",
@@ -40,13 +44,16 @@ impl Balance {
     /// Whether it makes rows that lie between others, so that a column needs an order for them to mean something.
     #[must_use]
     pub fn interpolates(&self) -> bool {
-        matches!(self, Self::Smote(_))
+        match self {
+            Self::Smote(_) | Self::BorderlineSmote(_) | Self::Adasyn(_) => true,
+            Self::None(_) | Self::Given(_) | Self::RandomOver(_) | Self::RandomUnder(_) => false,
+        }
     }
 
     /// Whether it adds rows to small classes.
     #[must_use]
     pub fn oversamples(&self) -> bool {
-        matches!(self, Self::Smote(_) | Self::RandomOver(_))
+        self.interpolates() || matches!(self, Self::RandomOver(_))
     }
 
     /// The seed that the experiment fixes, if it does.
@@ -55,6 +62,8 @@ impl Balance {
         match self {
             Self::None(_) | Self::Given(_) => None,
             Self::Smote(p) => p.random_state,
+            Self::BorderlineSmote(p) => p.random_state,
+            Self::Adasyn(p) => p.random_state,
             Self::RandomOver(p) => p.random_state,
             Self::RandomUnder(p) => p.random_state,
         }
@@ -74,6 +83,8 @@ impl Balance {
             Self::None(_) => Ok((train.clone(), Vec::new())),
             Self::Given(_) => Err(MlError::data("balance: given takes rows of an npz file, there are none here")),
             Self::Smote(p) => p.resample(train, seed, progress),
+            Self::BorderlineSmote(p) => p.resample(train, seed, progress),
+            Self::Adasyn(p) => p.resample(train, seed, progress),
             Self::RandomOver(p) => Ok((p.resample(train, seed)?, Vec::new())),
             Self::RandomUnder(p) => Ok((p.resample(train, seed)?, Vec::new())),
         }

@@ -1,16 +1,16 @@
 //! DBSCAN (Ester, Kriegel, Sander, Xu 1996) with the labels of scikit-learn, row by row, in O(rows) memory.
 //!
-//! No neighbourhood is ever listed. A row is a core row as soon as `min_samples` rows are found within `eps`; core rows
-//! are joined in a union-find over a tree of the core rows alone, where a subtree that is known to be one component is
-//! entered only until a first row in reach is found; a border row takes the smallest cluster in reach.
+//! No neighbourhood is ever listed. A row is a core row as soon as `min_samples` rows are found within `eps`; the core
+//! rows are joined pair of tree nodes by pair, see [`join`]; a border row takes the smallest cluster in reach.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+mod join;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::neighbors::KdTree;
+use super::simd::Level;
 use super::{Dataset, MlError, Progress, Training, Warning};
 use crate::param::{Range, parameters};
 
@@ -74,29 +74,26 @@ impl Dbscan {
     }
 
     fn cluster(&self, x: ArrayView2<f64>, progress: Progress<'_>) -> Clustering {
-        let radius2 = squared(self.eps);
-        let rows = x.nrows();
-        let all = KdTree::new(x);
-        progress.report(1, 10);
-
-        let is_core = by_position(&all, false, |_, point| all.has_within(point, radius2, self.min_samples));
-        let core_rows: Vec<usize> = (0..rows).filter(|&row| is_core[row]).collect();
-        progress.report(6, 10);
+        let (level, radius2) = (Level::best(), squared(self.eps));
+        let is_core = core_rows(level, &KdTree::new(x), radius2, self.min_samples);
+        let core_rows: Vec<usize> = (0..x.nrows()).filter(|&row| is_core[row]).collect();
+        progress.report(4, 10);
 
         let tree = KdTree::new(x.select(Axis(0), &core_rows).view());
-        let core_labels = components(&tree, radius2);
+        let core_labels = join::components(level, &tree, radius2);
         let n_clusters = core_labels.iter().max().map_or(0, |&last| last + 1);
         progress.report(9, 10);
 
         let lowest = lowest_labels(&tree, &core_labels);
-        let mut labels = by_position(&all, NOISE, |row, point| {
-            if is_core[row] {
-                return NOISE; // set below
-            }
-            smallest_within(&tree, &core_labels, &lowest, point, radius2).unwrap_or(NOISE)
+        let others: Vec<usize> = (0..x.nrows()).filter(|&row| !is_core[row]).collect();
+        let border = others.par_iter().with_min_len(BLOCK).map(|&row| {
+            let label = tree.least_within(&core_labels, &lowest, &x.row(row).to_vec(), radius2);
+            if label == i32::MAX { NOISE } else { label }
         });
-        for (&row, &label) in core_rows.iter().zip(&core_labels) {
-            labels[row] = label;
+        let border: Vec<i32> = border.collect();
+        let mut labels = vec![NOISE; x.nrows()];
+        for (&row, label) in core_rows.iter().zip(&core_labels).chain(others.iter().zip(&border)) {
+            labels[row] = *label;
         }
         progress.report(10, 10);
         Clustering { labels, core_rows, n_clusters, tree }
@@ -111,192 +108,35 @@ struct Clustering {
     tree: KdTree,
 }
 
-/// The squared radius, finite: the lanes of a tree past its last row are infinitely far away.
+/// The squared radius, finite.
 fn squared(eps: f64) -> f64 {
     (eps * eps).min(f64::MAX)
 }
 
-/// `answer` for every row of `tree` and its values, by row; asked in the order of the tree, in fixed blocks.
-fn by_position<T: Copy + Send>(tree: &KdTree, empty: T, answer: impl Fn(usize, &[f64]) -> T + Sync) -> Vec<T> {
-    let rows = tree.rows();
-    let blocks: Vec<Vec<T>> = (0..rows.div_ceil(BLOCK))
-        .into_par_iter()
-        .map(|block| {
+/// Whether every row has `min_samples` rows within `radius2` (squared), itself included.
+fn core_rows(level: Level, tree: &KdTree, radius2: f64, min_samples: usize) -> Vec<bool> {
+    let leaves: Vec<usize> = (0..tree.nodes().len()).filter(|&n| tree.nodes()[n].children(n).is_none()).collect();
+    let blocks: Vec<Vec<bool>> = leaves
+        .par_iter()
+        .with_min_len(BLOCK / 16)
+        .map(|&leaf| {
+            let positions = tree.nodes()[leaf].positions();
             let mut point = vec![0.0; tree.width()];
-            (block * BLOCK..rows.min((block + 1) * BLOCK))
+            positions
                 .map(|position| {
+                    // The rows beside it are usually enough.
                     tree.point_at(position, &mut point);
-                    answer(tree.row_at(position), &point)
+                    let beside = tree.within(level, leaf, &point, radius2).map(|hits| hits.count_ones() as usize);
+                    beside.iter().sum::<usize>() >= min_samples || tree.has_within(&point, radius2, min_samples)
                 })
                 .collect()
         })
         .collect();
-    let mut out = vec![empty; rows];
-    for (position, value) in blocks.into_iter().flatten().enumerate() {
-        out[tree.row_at(position)] = value;
+    let mut out = vec![false; tree.rows()];
+    for (position, is_core) in blocks.into_iter().flatten().enumerate() {
+        out[tree.row_at(position)] = is_core;
     }
     out
-}
-
-/// The components of the rows of `tree` that are joined by steps of at most `radius2` (squared), numbered by their
-/// lowest row.
-fn components(tree: &KdTree, radius2: f64) -> Vec<i32> {
-    let joined = Joined::new(tree.rows());
-    let whole: Vec<AtomicBool> = (0..tree.nodes().len()).map(|_| AtomicBool::new(false)).collect();
-    // Rows in a box whose diagonal is within the radius are one component; a leaf of them need not be searched.
-    for (index, node) in tree.nodes().iter().enumerate() {
-        if tree.diameter(index) <= radius2 {
-            whole[index].store(true, Ordering::Relaxed);
-            let mut positions = node.positions();
-            if let Some(first) = positions.next() {
-                positions.for_each(|other| joined.join(tree.row_at(first), tree.row_at(other)));
-            }
-        }
-    }
-    (0..tree.rows().div_ceil(BLOCK)).into_par_iter().for_each(|block| {
-        let mut point = vec![0.0; tree.width()];
-        for position in block * BLOCK..tree.rows().min((block + 1) * BLOCK) {
-            tree.point_at(position, &mut point);
-            Reach { tree, joined: &joined, whole: &whole, radius2, point: &point, row: tree.row_at(position) }.join(0);
-        }
-    });
-    let mut labels = vec![0; tree.rows()];
-    let mut next = 0;
-    for row in 0..tree.rows() {
-        let root = joined.root(row);
-        labels[row] = if root == row {
-            next += 1;
-            next - 1
-        } else {
-            labels[root] // a root is the lowest row of its component
-        };
-    }
-    labels
-}
-
-/// One core row that joins all core rows in its reach.
-struct Reach<'a> {
-    tree: &'a KdTree,
-    joined: &'a Joined,
-    /// Nodes whose rows are known to be one component (once true, always true).
-    whole: &'a [AtomicBool],
-    radius2: f64,
-    point: &'a [f64],
-    row: usize,
-}
-
-impl Reach<'_> {
-    /// Joins my row with every row of `node` in reach.
-    fn join(&self, node: usize) {
-        let tree = self.tree;
-        let Some(&here) = tree.nodes().get(node) else { return };
-        let positions = here.positions();
-        let any = tree.row_at(positions.start);
-        if self.whole[node].load(Ordering::Relaxed) {
-            if !self.joined.same(self.row, any) && self.touches(node) {
-                self.joined.join(self.row, any);
-            }
-            return;
-        }
-        if tree.nearest_corner(node, self.point) > self.radius2 {
-            return;
-        }
-        if tree.farthest_corner(node, self.point) <= self.radius2 {
-            positions.for_each(|position| self.joined.join(self.row, tree.row_at(position)));
-            self.whole[node].store(true, Ordering::Relaxed);
-            return;
-        }
-        if let Some([left, right]) = here.children(node) {
-            self.join(left);
-            self.join(right);
-            let known = |child: usize| self.whole[child].load(Ordering::Relaxed);
-            if known(left) && known(right) && self.joined.same(any, tree.row_at(tree.nodes()[right].positions().start))
-            {
-                self.whole[node].store(true, Ordering::Relaxed);
-            }
-        } else {
-            let mut all = true;
-            tree.scan(node, self.point, |position, distance| {
-                if distance <= self.radius2 {
-                    self.joined.join(self.row, tree.row_at(position));
-                } else {
-                    all = all && self.joined.same(self.row, tree.row_at(position));
-                }
-                false
-            });
-            if all {
-                self.whole[node].store(true, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Whether any row of `node` is in reach.
-    fn touches(&self, node: usize) -> bool {
-        let tree = self.tree;
-        let mut stack = vec![(tree.nearest_corner(node, self.point), node)];
-        while let Some((bound, node)) = stack.pop() {
-            if bound > self.radius2 {
-                continue;
-            }
-            if tree.farthest_corner(node, self.point) <= self.radius2 {
-                return true;
-            }
-            match tree.nodes()[node].children(node) {
-                Some(children) => stack.extend(tree.far_then_near(children, self.point)),
-                None if tree.scan(node, self.point, |_, distance| distance <= self.radius2) => return true,
-                None => {}
-            }
-        }
-        false
-    }
-}
-
-/// A union-find that many threads may join in at once. A row only ever points to a lower one, so the root of a
-/// component is its lowest row and the outcome does not depend on the order of the joins (Anderson and Woll 1991).
-///
-/// All accesses are relaxed: every update is one compare-and-swap of one cell, and what a thread does not see yet can
-/// only make it join what is joined already.
-struct Joined(Vec<AtomicU32>);
-
-impl Joined {
-    fn new(rows: usize) -> Self {
-        Self((0..rows as u32).map(AtomicU32::new).collect())
-    }
-
-    fn root(&self, row: usize) -> usize {
-        let mut row = row as u32;
-        loop {
-            let parent = self.0[row as usize].load(Ordering::Relaxed);
-            if parent == row {
-                return row as usize;
-            }
-            let above = self.0[parent as usize].load(Ordering::Relaxed);
-            if above != parent {
-                // Halves the path; losing a race is harmless.
-                let cell = &self.0[row as usize];
-                let _ = cell.compare_exchange(parent, above, Ordering::Relaxed, Ordering::Relaxed);
-            }
-            row = above;
-        }
-    }
-
-    fn same(&self, a: usize, b: usize) -> bool {
-        self.root(a) == self.root(b)
-    }
-
-    fn join(&self, a: usize, b: usize) {
-        loop {
-            let (a, b) = (self.root(a), self.root(b));
-            if a == b {
-                return;
-            }
-            let (low, high) = (a.min(b) as u32, a.max(b) as u32);
-            let cell = &self.0[high as usize];
-            if cell.compare_exchange(high, low, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                return;
-            }
-        }
-    }
 }
 
 /// The lowest label in every node of `tree`.
@@ -309,36 +149,6 @@ fn lowest_labels(tree: &KdTree, labels: &[i32]) -> Vec<i32> {
         };
     }
     lowest
-}
-
-/// The lowest label among the rows of `tree` within `radius2` (squared) of `point`.
-fn smallest_within(tree: &KdTree, labels: &[i32], lowest: &[i32], point: &[f64], radius2: f64) -> Option<i32> {
-    if tree.rows() == 0 {
-        return None;
-    }
-    let mut best = i32::MAX;
-    let mut stack = vec![(tree.nearest_corner(0, point), 0)];
-    while let Some((bound, node)) = stack.pop() {
-        if bound > radius2 || lowest[node] >= best {
-            continue;
-        }
-        if tree.farthest_corner(node, point) <= radius2 {
-            best = lowest[node];
-            continue;
-        }
-        match tree.nodes()[node].children(node) {
-            Some(children) => stack.extend(tree.far_then_near(children, point)),
-            None => {
-                tree.scan(node, point, |position, distance| {
-                    if distance <= radius2 {
-                        best = best.min(labels[tree.row_at(position)]);
-                    }
-                    false
-                });
-            }
-        }
-    }
-    (best < i32::MAX).then_some(best)
 }
 
 /// A fitted DBSCAN: the labels of the training rows, and the core rows that new rows are compared with.

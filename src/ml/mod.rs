@@ -1,6 +1,8 @@
 //! The algorithms: frames, data sets, parts, splits, balancing, models and metrics. No I/O, no clock, no YAML.
 
+pub mod adasyn;
 mod balance;
+pub mod borderline_smote;
 mod dataset;
 pub mod dbscan;
 mod error;
@@ -25,6 +27,7 @@ mod progress;
 pub mod random;
 pub mod resample;
 mod rowwise;
+mod simd;
 pub mod smote;
 pub mod split;
 mod votes;

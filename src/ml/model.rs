@@ -46,10 +46,11 @@ impl ModelSpec {
         !self.is_clustering() && !matches!(self, Self::Majority(_))
     }
 
-    /// Whether the bytes of its fit depend on the SIMD level of the CPU.
+    /// Whether the bytes of its fit depend on the SIMD level of the CPU. None does: every kernel gives the same bits at
+    /// every level.
     #[must_use]
     pub fn depends_on_numerics(&self) -> bool {
-        matches!(self, Self::Mlp(_))
+        false
     }
 
     /// The seed that the experiment fixes for this model, if it does.

@@ -1,40 +1,47 @@
-//! Which arithmetic a result was computed with: part of the recipe of every step whose bytes depend on it.
+//! Which instructions the matrix products of a model run on.
 
+use super::simd::Level;
 use crate::param::words;
 
 words! {
-    /// Arithmetic of the matrix products in models whose bytes depend on it.
+    /// Instructions of the matrix products. They decide how fast a result comes, not what it is: every kernel gives the
+    /// same bits on all of them.
     pub enum Numerics {
-        /// Plain f32 in a fixed order: the same bytes on every processor.
+        /// What every processor has.
         Portable = "portable",
         /// 8-wide fused multiply-add (AVX2 and FMA).
         Avx2 = "avx2",
-        /// 16-wide fused multiply-add (AVX-512F).
+        /// 16-wide fused multiply-add (AVX-512).
         Avx512 = "avx512",
     }
 }
 
 impl Numerics {
-    /// What the fast matrix product (`matrixmultiply` 0.3 with its feature `avx512`) uses on this processor. Where it
-    /// knows neither AVX-512F nor AVX2 with FMA, this is [`Numerics::Portable`], which is then what runs.
+    /// The best of this processor.
     #[must_use]
     pub fn detect() -> Self {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        {
-            if std::arch::is_x86_feature_detected!("avx512f") {
-                return Self::Avx512;
-            }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-                return Self::Avx2;
-            }
-        }
-        Self::Portable
+        Self::of(Level::best())
     }
 
-    /// Whether this processor can give it: [`Numerics::Portable`] always, another one only where it is detected.
+    /// Whether this processor has it.
     #[must_use]
     pub fn available(self) -> bool {
-        self == Self::Portable || self == Self::detect()
+        self.level().is_some()
+    }
+
+    /// The kernels' name of it, where this processor has it.
+    pub(super) fn level(self) -> Option<Level> {
+        Level::all().into_iter().find(|&level| Self::of(level) == self)
+    }
+
+    fn of(level: Level) -> Self {
+        match level {
+            Level::Portable(_) => Self::Portable,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(_) => Self::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512(_) => Self::Avx512,
+        }
     }
 }
 
@@ -43,9 +50,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn portable_is_always_there_and_only_one_other() {
+    fn portable_is_always_there_and_so_is_what_is_detected() {
         assert!(Numerics::Portable.available() && Numerics::detect().available());
-        assert!(!(Numerics::Avx2.available() && Numerics::Avx512.available()));
+        assert!(Numerics::Avx2.available() || !Numerics::Avx512.available());
         assert_eq!(Numerics::Avx2.word(), "avx2");
     }
 }

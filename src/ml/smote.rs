@@ -4,7 +4,7 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::neighbors::KdTree;
+use super::neighbors::Neighbors;
 use super::random::Rng;
 use super::resample::{Target, Way, members};
 use super::{Code, Dataset, MlError, Progress, Training, Warning};
@@ -31,15 +31,44 @@ parameters! {
     }
 }
 
-/// How one synthetic row is made: `x[row] + step * (x[neighbour] - x[row])`.
+/// How one synthetic row is made: `from + step * (shrink * (to - from))`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Draw {
-    /// Row within the class, from 0.
+    /// The row to start from, among those that have neighbours.
     pub row: usize,
     /// Which of its nearest neighbours, from 0 (the nearest).
     pub neighbour: usize,
     /// How far to go, in `[0, 1)`.
     pub step: f64,
+    /// What the way is shortened by first; 1 but where [`super::borderline_smote`] says otherwise.
+    pub shrink: f64,
+}
+
+/// The rows of `data`, untouched and in order, followed by the `made` ones: of each item, row-major values of a class.
+/// They have ids from [`FIRST_SYNTHETIC_ID`].
+pub(super) fn with_made(data: &Dataset, made: &[(usize, Vec<f64>)]) -> Result<Dataset, MlError> {
+    let width = data.width();
+    let more = made.iter().map(|(_, values)| values.len() / width).sum::<usize>();
+    let total = data.rows() + more;
+    let mut values = Vec::with_capacity(total * width);
+    values.extend(data.x());
+    let mut y = data.y().to_vec();
+    for (class, new) in made {
+        values.extend_from_slice(new);
+        y.extend(std::iter::repeat_n(*class as u32, new.len() / width));
+    }
+    let x = Array2::from_shape_vec((total, width), values)
+        .map_err(|error| MlError::data(format!("{total} balanced rows: {error}")))?;
+    let ids = data.row_ids().iter().copied().chain(FIRST_SYNTHETIC_ID..FIRST_SYNTHETIC_ID + more as u64);
+    Dataset::new(x, y, data.classes().to_vec(), data.features().to_vec(), ids.collect())
+}
+
+/// The warning that a class has fewer neighbours than were asked for.
+pub(super) fn few_neighbours(data: &Dataset, class: usize, name: &str, asked: usize, got: usize) -> Warning {
+    let rows = data.class_counts()[class];
+    let class = &data.classes()[class];
+    let how = if got == 0 { "its only row is repeated".to_owned() } else { format!("{name} = {got}") };
+    Warning::new(Code::R01, format!("class {class:?} has {rows} training rows, too few for {name} = {asked}: {how}"))
 }
 
 impl Smote {
@@ -77,75 +106,64 @@ impl Smote {
         let sizes = Way::Over.sizes(self.target.as_ref(), data)?;
         let members = members(data);
         let raised: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] < sizes[c]).collect();
-        let total = data.rows() + raised.iter().map(|&class| sizes[class] - counts[class]).sum::<usize>();
-
-        let mut values = Vec::with_capacity(total * data.width());
-        values.extend(data.x());
-        let mut y = data.y().to_vec();
+        let mut made = Vec::with_capacity(raised.len());
         for (done, &class) in raised.iter().enumerate() {
-            let missing = sizes[class] - counts[class];
             let rows = data.x().select(Axis(0), &members[class]);
-            let (neighbours, k) = KdTree::new(rows.view()).k_nearest_of_own(self.k_neighbors);
+            let (neighbours, k) = Neighbors::new(rows.view()).k_nearest_of_own(self.k_neighbors);
             if k < self.k_neighbors {
-                let how = if k == 0 { "its only row is repeated".to_owned() } else { format!("k_neighbors = {k}") };
-                warnings.push(Warning::new(
-                    Code::R01,
-                    format!(
-                        "class {:?} has {} training rows, too few for k_neighbors = {}: {how}",
-                        data.classes()[class],
-                        counts[class],
-                        self.k_neighbors
-                    ),
-                ));
+                warnings.push(few_neighbours(data, class, "k_neighbors", self.k_neighbors, k));
             }
-            let draws = draw(counts[class], k, missing, &mut Rng::new(seed.index(class as u64)));
-            values.extend(synthesise(rows.view(), &neighbours, k, &draws));
-            y.extend(std::iter::repeat_n(class as u32, missing));
+            let mut rng = Rng::new(seed.index(class as u64));
+            let draws = draw(counts[class], k, sizes[class] - counts[class], &mut rng);
+            made.push((class, synthesise(rows.view(), rows.view(), &neighbours, k, &draws)));
             progress.report(done + 1, raised.len());
         }
-        let x = Array2::from_shape_vec((total, data.width()), values)
-            .map_err(|error| MlError::data(format!("{total} balanced rows: {error}")))?;
-        let made = (total - data.rows()) as u64;
-        let row_ids = data.row_ids().iter().copied().chain(FIRST_SYNTHETIC_ID..FIRST_SYNTHETIC_ID + made).collect();
-        Dataset::new(x, y, data.classes().to_vec(), data.features().to_vec(), row_ids)
+        with_made(data, &made)
     }
 }
 
-/// `count` draws for a class of `rows` rows with `k` neighbours each: first all pairs of row and neighbour (one whole
+/// `count` draws for `rows` rows with `k` neighbours each: first all pairs of row and neighbour (one whole
 /// number below `rows * k` each), then all steps.
-fn draw(rows: usize, k: usize, count: usize, rng: &mut Rng) -> Vec<Draw> {
+pub(super) fn draw(rows: usize, k: usize, count: usize, rng: &mut Rng) -> Vec<Draw> {
     let k = k.max(1);
     let mut draws: Vec<Draw> = (0..count)
         .map(|_| {
             let pair = rng.index(rows * k);
-            Draw { row: pair / k, neighbour: pair % k, step: 0.0 }
+            Draw { row: pair / k, neighbour: pair % k, step: 0.0, shrink: 1.0 }
         })
         .collect();
     draws.iter_mut().for_each(|draw| draw.step = rng.uniform());
     draws
 }
 
-/// The rows that `draws` make, row-major. `x` holds the rows of the class; row `i` has the neighbours
-/// `neighbours[i * k .. (i + 1) * k]`. With `k` = 0 rows are copied.
+/// The rows that `draws` make, row-major. A draw starts from a row of `from`; row `i` of it has the neighbours
+/// `neighbours[i * k .. (i + 1) * k]`, which are rows of `to`. With `k` = 0 rows are copied.
 #[must_use]
-pub fn synthesise(x: ArrayView2<f64>, neighbours: &[u32], k: usize, draws: &[Draw]) -> Vec<f64> {
-    let blocks: Vec<Vec<f64>> = draws
-        .par_chunks(BLOCK)
-        .map(|draws| {
-            let mut out = Vec::with_capacity(draws.len() * x.ncols());
-            for draw in draws {
-                let from = x.row(draw.row);
+pub fn synthesise(
+    from: ArrayView2<f64>,
+    to: ArrayView2<f64>,
+    neighbours: &[u32],
+    k: usize,
+    draws: &[Draw],
+) -> Vec<f64> {
+    let width = from.ncols();
+    let mut out = vec![0.0; draws.len() * width];
+    if width > 0 {
+        out.par_chunks_mut(BLOCK * width).zip(draws.par_chunks(BLOCK)).for_each(|(out, draws)| {
+            for (out, draw) in out.chunks_exact_mut(width).zip(draws) {
+                let from = from.row(draw.row);
                 if k == 0 {
-                    out.extend(from);
+                    out.iter_mut().zip(from).for_each(|(out, from)| *out = *from);
                 } else {
-                    let to = x.row(neighbours[draw.row * k + draw.neighbour] as usize);
-                    out.extend(from.iter().zip(to).map(|(from, to)| from + draw.step * (to - from)));
+                    let to = to.row(neighbours[draw.row * k + draw.neighbour] as usize);
+                    for ((out, from), to) in out.iter_mut().zip(from).zip(to) {
+                        *out = from + draw.step * (draw.shrink * (to - from));
+                    }
                 }
             }
-            out
-        })
-        .collect();
-    blocks.concat()
+        });
+    }
+    out
 }
 
 #[cfg(test)]
@@ -173,13 +191,13 @@ mod tests {
     /// `RandomState(7)`: `randint(0, rows * 2, count)`, then `uniform(count)`, for each class anew.
     #[test]
     fn equals_imbalanced_learn_with_the_same_draws() {
-        let draw = |row, neighbour, step| Draw { row, neighbour, step };
+        let draw = |row, neighbour, step| Draw { row, neighbour, step, shrink: 1.0 };
         let four = array![[5.1, 5.3], [6.2, 4.4], [4.7, 6.6], [7.9, 5.2]];
         let three = array![[-3.3, -2.1], [-2.4, -3.9], [-4.6, -1.2]];
         let made = |x: Array2<f64>, draws: &[Draw]| {
-            let (neighbours, k) = KdTree::new(x.view()).k_nearest_of_own(2);
+            let (neighbours, k) = Neighbors::new(x.view()).k_nearest_of_own(2);
             assert_eq!(k, 2);
-            synthesise(x.view(), &neighbours, k, draws)
+            synthesise(x.view(), x.view(), &neighbours, k, draws)
         };
         assert_eq!(
             made(four, &[draw(3, 1, 0.779_918_792_240_114_6), draw(2, 0, 0.438_409_231_440_893_5)]),

@@ -54,7 +54,7 @@ codes! {
     S23,
     /// A group of classes hides that one of them is missed.
     S28,
-    /// SMOTE lowered `k_neighbors` for a small class.
+    /// Balancing had too few rows of a class, or none of the kind that it needs, to do as asked.
     R01,
     /// A fit stopped before it converged.
     R02,

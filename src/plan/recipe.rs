@@ -65,15 +65,23 @@ impl StepKind {
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 4] = [
+const RAISED: [(StepKind, &str, u32); 8] = [
     // 2: `quantile` rounds its shares as scikit-learn does.
     (StepKind::Prepare, "", 2),
     // 2: SMOTE refuses codes; its settings are below `balance`.
     (StepKind::Balance, "", 2),
     // 2: sums of products in eight lanes.
     (StepKind::Fit, "logistic_regression", 2),
-    // 2: recall by class within the groups.
+    // 2: sums of k-means in larger blocks and changed by the rows that move; last bits, and draws of k-means++.
+    (StepKind::Fit, "kmeans", 2),
+    // 2: starts from that k-means.
+    (StepKind::Fit, "gaussian_mixture", 2),
+    // 2: fused multiply-adds; `numerics` is no longer part of the recipe.
+    (StepKind::Fit, "mlp", 2),
+    // 2: recall by class within the groups; distances of the silhouette are added in another order; last bits.
     (StepKind::Judge, "", 2),
+    // 2: processed_data.npz holds the names of features and classes too.
+    (StepKind::Publish, "", 2),
 ];
 
 /// The algorithm version of a step kind (of a model kind, for a fit).

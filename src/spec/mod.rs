@@ -6,6 +6,7 @@ mod experiment;
 mod explain;
 mod layers;
 mod node;
+mod quote;
 mod rules;
 mod schema;
 
@@ -15,6 +16,7 @@ pub use experiment::{Assertion, ClusterLabels, Evaluate, Experiment, JudgedOn, L
 pub use explain::explain;
 pub use layers::Overrides;
 pub use node::{Node, Place};
+pub use quote::quoted;
 pub use rules::STEP_KINDS;
 pub use schema::json_schema;
 

@@ -1,7 +1,7 @@
 //! The rules that tie several keys of an experiment together.
 
 use super::Experiment;
-use super::dataset::TrainOn;
+use super::dataset::{Encoding, Separator, TrainOn};
 use crate::ml::metrics::Metric;
 use crate::ml::{Balance, Code, ModelSpec, SplitSpec};
 use crate::param::{Fault, PathStep, closest};
@@ -71,6 +71,14 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
     }
     if npz && d.path.as_ref().is_some_and(|p| p.0.len() > 1) {
         out.push(fault(&["dataset", "path"], "expected one npz file, got several paths", "give one npz file"));
+    }
+    let text_only = [("separator", d.separator != Separator::Auto), ("encoding", d.encoding != Encoding::Utf8)];
+    for (key, _) in text_only.into_iter().filter(|(_, set)| *set && (npz || d.simulate.is_some())) {
+        out.push(fault(
+            &["dataset", key],
+            format!("`{key}:` says how text files are read, and there is none"),
+            "take it out",
+        ));
     }
     if !npz {
         if d.simulate.is_none() && d.target.is_none() && sources.iter().any(|s| *s) {

@@ -141,7 +141,7 @@ impl Work<'_> {
     }
 
     fn numerics(&self) -> Numerics {
-        self.recipe.numerics.unwrap_or(Numerics::Portable)
+        self.recipe.numerics.unwrap_or_else(Numerics::detect)
     }
 
     fn input(&self, name: &str) -> Result<&Artifact, StepError> {

@@ -22,6 +22,8 @@ pub(super) fn publish(work: &Work<'_>) -> Result<Outcome, StepError> {
         x_test: test.x().clone(),
         y_test: labels(test),
         x_train_unsmote: raw_first.then(|| raw.x().clone()),
+        feature_names: Some(pipeline.features().to_vec()),
+        class_names: Some(pipeline.classes().to_vec()),
     })?;
     let mut outcome = Outcome::default();
     outcome.outputs.insert("processed_data.npz".into(), Artifact::File(bytes));

@@ -8,12 +8,14 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use runner::digest::Seed;
+use runner::ml::adasyn;
+use runner::ml::borderline_smote;
 use runner::ml::dbscan::Dbscan;
 use runner::ml::kmeans::KMeans;
 use runner::ml::metrics::classification::{AverageScores, binary_scores};
 use runner::ml::metrics::ranking::{log_loss, one_vs_rest, roc_auc};
 use runner::ml::metrics::{ConfusionMatrix, Judged, Judgement, Metric, Value, clustering, judge};
-use runner::ml::neighbors::KdTree;
+use runner::ml::neighbors::{KdTree, Neighbors};
 use runner::ml::smote::{Draw, synthesise};
 use runner::ml::{Column, Dataset, Frame, Grouping, Labels, Part, Progress, Role, Training, Values, Votes};
 use runner::param::{Name, Parameter};
@@ -255,13 +257,66 @@ fn smote_makes_the_rows_of_imbalanced_learn_from_its_draws() {
             let draws: Vec<Draw> = whole::<usize>(&class["indices"])
                 .into_iter()
                 .zip(numbers(&class["steps"]))
-                .map(|(pair, step)| Draw { row: pair / k, neighbour: pair % k, step })
+                .map(|(pair, step)| Draw { row: pair / k, neighbour: pair % k, step, shrink: 1.0 })
                 .collect();
-            let made = synthesise(rows.view(), &theirs, k, &draws);
+            let made = synthesise(rows.view(), rows.view(), &theirs, k, &draws);
             assert_eq!(made, matrix(&class["made"]).into_raw_vec_and_offset().0, "{name}");
         }
     }
     assert_eq!(searched, 3);
+}
+
+/// Which rows are in danger or get how many new ones, their neighbours, and the new rows, bit for bit, from
+/// imbalanced-learn's own draws.
+#[test]
+fn smote_variants_make_the_rows_of_imbalanced_learn_from_its_draws() {
+    let golden = golden("smote_variants");
+    let cases = list(&golden["cases"]);
+    assert_eq!(cases.len(), 7);
+    for case in cases {
+        let (name, x) = (case["name"].as_str().unwrap(), matrix(&case["X"]));
+        let y = whole::<u32>(&case["y"]);
+        let data = data_set(x.clone(), y.clone(), class_names(3));
+        let index = Neighbors::new(x.view());
+        for class in list(&case["classes"]) {
+            let rows = whole::<usize>(&class["rows"]);
+            let own = x.select(Axis(0), &rows);
+            let theirs: Vec<u32> =
+                class["neighbours"].as_array().map(|n| n.iter().flat_map(whole::<u32>).collect()).unwrap_or_default();
+            let (from, to, (ours, k), draws) = if case["method"] == "adasyn" {
+                let k = case["n_neighbors"].as_u64().unwrap() as usize;
+                let missing = (0..3).map(|c| y.iter().filter(|&&v| v == c).count()).max().unwrap() - rows.len();
+                let amounts = whole::<usize>(&class["amounts"]);
+                assert_eq!(adasyn::amounts(&data, &index, &rows, k, missing), amounts, "{name}");
+                let draws = adasyn::draws(&amounts, &whole::<usize>(&class["columns"]), &numbers(&class["steps"]));
+                (own.clone(), own.clone(), Neighbors::new(own.view()).k_nearest_of_own(k), draws)
+            } else {
+                let [k, m] = ["k_neighbors", "m_neighbors"].map(|n| case[n].as_u64().unwrap() as usize);
+                let danger = whole::<usize>(&class["danger"]);
+                assert_eq!(borderline_smote::in_danger(&data, &index, &rows, m), danger, "{name}");
+                if danger.is_empty() {
+                    assert_eq!(name, "no row in danger");
+                    continue;
+                }
+                let from = own.select(Axis(0), &danger);
+                let (to, found) = if case["kind"] == "borderline-2" {
+                    let of_all: Vec<usize> = danger.iter().map(|&at| rows[at]).collect();
+                    (x.clone(), index.k_nearest_of_some(from.view(), &of_all, k))
+                } else {
+                    (own.clone(), Neighbors::new(own.view()).k_nearest_of_some(from.view(), &danger, k))
+                };
+                let draws = whole::<usize>(&class["indices"])
+                    .into_iter()
+                    .zip(numbers(&class["steps"]).into_iter().zip(numbers(&class["shrink"])))
+                    .map(|(pair, (step, shrink))| Draw { row: pair / k, neighbour: pair % k, step, shrink })
+                    .collect();
+                (from, to, found, draws)
+            };
+            assert_eq!(ours, theirs, "{name}");
+            let made = synthesise(from.view(), to.view(), &ours, k, &draws);
+            assert_eq!(made, matrix(&class["made"]).into_raw_vec_and_offset().0, "{name}");
+        }
+    }
 }
 
 fn frame(columns: Vec<Column>) -> Frame {

@@ -27,7 +27,8 @@ fn close(a: f64, b: f64) -> bool {
 }
 
 fn from(x: &Array2<f64>, centers: Array2<f64>, max_iter: usize, tol: f64) -> Restart {
-    Rows::new(x).lloyd(centers, max_iter, tol * mean_variance(x))
+    let rows = Rows::new(x);
+    lloyd(Level::best(), &rows, centers, max_iter, tol * rows.mean_variance())
 }
 
 /// `KMeans(k, init=X[:k], n_init=1, max_iter=…, tol=…).fit(X)` of scikit-learn 1.9.1 on [`uneven`].
@@ -87,7 +88,7 @@ fn separate_clouds_are_found_from_either_start() {
 fn greedy_seeding_takes_every_distinct_row_before_any_twice() {
     let x = Array2::from_shape_fn((40, 2), |(i, j)| ((i % 8) * (j + 1)) as f64);
     for seed in 0..20 {
-        let rows = Rows::new(&x).plus_plus(8, &mut Rng::new(Seed::new(seed)));
+        let rows = start::plus_plus(Level::best(), &Rows::new(&x), 8, &mut Rng::new(Seed::new(seed)));
         let mut kinds: Vec<usize> = rows.iter().map(|row| row % 8).collect();
         kinds.sort_unstable();
         assert_eq!(kinds, (0..8).collect::<Vec<_>>());

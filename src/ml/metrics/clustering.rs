@@ -7,12 +7,10 @@
 use std::collections::BTreeMap;
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
-use rayon::prelude::*;
 
 use super::Value;
-
-/// Rows whose distances are summed side by side.
-const LANES: usize = 8;
+use super::silhouette::mean_coefficient;
+use crate::ml::simd::Level;
 
 /// Labels as codes from 0 (by increasing label), and the rows of every code.
 struct Coded {
@@ -86,76 +84,7 @@ fn distance2(row: ArrayView1<f64>, center: &[f64]) -> f64 {
 /// Undefined with fewer than 2 labels, or as many as rows.
 #[must_use]
 pub fn silhouette(x: ArrayView2<f64>, labels: &[i32]) -> Value {
-    value(Coded::for_index(x, labels).map(|coded| silhouette_of(x, &coded)))
-}
-
-fn silhouette_of(x: ArrayView2<f64>, coded: &Coded) -> f64 {
-    let (rows, width) = x.dim();
-    let mut order: Vec<usize> = (0..rows).collect();
-    order.sort_by_key(|&row| coded.codes[row]); // stable: by cluster, then row
-    let values: Vec<f64> = order.iter().flat_map(|&row| x.row(row).to_vec()).collect();
-    let ends: Vec<usize> = coded
-        .sizes
-        .iter()
-        .scan(0, |end, &size| {
-            *end += size;
-            Some(*end)
-        })
-        .collect();
-
-    let blocks: Vec<f64> = (0..rows.div_ceil(LANES))
-        .into_par_iter()
-        .map(|block| {
-            let mine = block * LANES..rows.min((block + 1) * LANES);
-            let mut lanes = vec![[0.0; LANES]; width];
-            for (lane, row) in mine.clone().enumerate() {
-                for (column, value) in lanes.iter_mut().zip(&values[row * width..][..width]) {
-                    column[lane] = *value;
-                }
-            }
-            let mut inside = [0.0; LANES];
-            let mut nearest = [f64::INFINITY; LANES];
-            let mut start = 0;
-            for (code, &end) in ends.iter().enumerate() {
-                let sums = distance_sums(&lanes, &values[start * width..end * width]);
-                let size = (end - start) as f64;
-                for (lane, row) in mine.clone().enumerate() {
-                    if coded.codes[order[row]] == code {
-                        inside[lane] = sums[lane] / (size - 1.0); // NaN for the only row
-                    } else {
-                        nearest[lane] = nearest[lane].min(sums[lane] / size);
-                    }
-                }
-                start = end;
-            }
-            mine.enumerate()
-                .map(|(lane, _)| {
-                    let (a, b) = (inside[lane], nearest[lane]);
-                    let coefficient = if a.is_nan() { 0.0 } else { (b - a) / a.max(b) };
-                    if coefficient.is_nan() { 0.0 } else { coefficient } // both 0: the rows are equal
-                })
-                .sum()
-        })
-        .collect();
-    blocks.iter().sum::<f64>() / rows as f64
-}
-
-/// Sums over `rows` (row-major) of their distances from the points in `lanes` (columns x lanes).
-fn distance_sums(lanes: &[[f64; LANES]], rows: &[f64]) -> [f64; LANES] {
-    let mut sums = [0.0; LANES];
-    for row in rows.chunks_exact(lanes.len().max(1)) {
-        let mut squares = [0.0; LANES];
-        for (lane, &value) in lanes.iter().zip(row) {
-            for (square, &at) in squares.iter_mut().zip(lane) {
-                let gap = at - value;
-                *square += gap * gap;
-            }
-        }
-        for (sum, square) in sums.iter_mut().zip(squares) {
-            *sum += square.sqrt();
-        }
-    }
-    sums
+    value(Coded::for_index(x, labels).map(|coded| mean_coefficient(Level::best(), x, &coded.codes, &coded.sizes)))
 }
 
 /// Calinski-Harabasz index (1974): dispersion between clusters over dispersion within, each per degree of freedom. 1

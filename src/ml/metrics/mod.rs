@@ -6,6 +6,7 @@ pub mod clustering;
 mod groups;
 mod judgement;
 pub mod ranking;
+mod silhouette;
 mod value;
 
 pub use classification::{ClassScores, ConfusionMatrix};

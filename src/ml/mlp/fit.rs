@@ -1,13 +1,12 @@
 //! Training: epochs, batches, early stopping.
 
-use ndarray::Array2;
-
-use super::gemm::Gemm;
-use super::network::{Layer, Workspace, initial_layers};
+use super::network::{Forward, Layer, Weights, Workspace, initial_layers};
 use super::optimizer::Optimizer;
+use super::padded::Padded;
 use super::{BatchSize, Mlp, MlpModel, narrowed};
 use crate::digest::Seed;
 use crate::ml::random::Rng;
+use crate::ml::simd::Level;
 use crate::ml::{Code, Dataset, MlError, Numerics, Progress, Training, Warning};
 
 /// Rows to train on and rows to hold back, both in ascending order.
@@ -56,12 +55,13 @@ fn hold_back(y: &[u32], outputs: usize, fraction: f64, seed: Seed) -> Result<(Ve
 }
 
 /// Share of `rows` whose largest logit is their class's; ties go to the lowest output.
-fn accuracy(work: &mut Workspace, layers: &[Layer], x: &Array2<f32>, y: &[u32], rows: &[usize], batch: usize) -> f64 {
+fn accuracy(forward: &mut Forward, layers: &[Weights], x: &Padded, y: &[u32], rows: &[usize], batch: usize) -> f64 {
     let mut right = 0_usize;
     for block in rows.chunks(batch) {
-        work.gather(x, block);
-        let logits = work.forward(layers, block.len());
-        for (z, &row) in logits.outer_iter().zip(block) {
+        forward.gather(x, block);
+        let logits = forward.run(layers, block.len());
+        for (i, &row) in block.iter().enumerate() {
+            let z = logits.row(i);
             let mut best = 0;
             for (c, v) in z.iter().enumerate() {
                 if *v > z[best] {
@@ -86,7 +86,7 @@ struct Trained {
 impl Mlp {
     /// Fits the network on the classes that have rows. Weights start, rows are held back and shuffled by draws from
     /// children of `random_state`, or of `seed` where that is not set. The bytes of the model are fixed by the data,
-    /// the parameters, the seed and `numerics`.
+    /// the parameters and the seed; `numerics` only says how fast they come.
     ///
     /// # Errors
     /// [`MlError`] where this processor does not have `numerics`, a value is beyond f32, the validation part would
@@ -98,16 +98,12 @@ impl Mlp {
         numerics: Numerics,
         progress: Progress,
     ) -> Result<(MlpModel, Vec<Warning>), MlError> {
-        if !numerics.available() {
+        let Some(level) = numerics.level() else {
             return Err(MlError::parameter(
                 "numerics",
-                format!(
-                    "this processor cannot do {}: expected portable or {}",
-                    numerics.word(),
-                    Numerics::detect().word()
-                ),
+                format!("this processor cannot do {}: its best is {}", numerics.word(), Numerics::detect().word()),
             ));
-        }
+        };
         let data = train.get();
         let seed = self.random_state.map_or(seed, Seed::new);
         let counts = data.class_counts();
@@ -122,8 +118,8 @@ impl Mlp {
         units.extend_from_slice(&self.hidden_layer_sizes.0);
         units.push(classes.len());
         let layers = initial_layers(&units, self.activation, seed.child("init"));
-        let trained = self.train(&x, &y, layers, seed, numerics, progress)?;
-        if trained.layers.iter().any(|l| l.parts().iter().any(|part| part.iter().any(|w| !w.is_finite()))) {
+        let trained = self.train(&x, &y, &layers, seed, level, progress)?;
+        if trained.layers.iter().any(|l| l.coefs.iter().chain(&l.intercepts).any(|w| !w.is_finite())) {
             return Err(MlError::data(
                 "the weights of the network grew beyond all bounds: standardize the features or lower \
                  learning_rate_init",
@@ -153,14 +149,15 @@ impl Mlp {
 
     fn train(
         &self,
-        x: &Array2<f32>,
+        x: &Padded,
         y: &[u32],
-        mut layers: Vec<Layer>,
+        layers: &[Layer],
         seed: Seed,
-        numerics: Numerics,
+        level: Level,
         progress: Progress,
     ) -> Result<Trained, MlError> {
         let outputs = layers.last().map_or(0, |l| l.coefs.ncols());
+        let mut layers: Vec<Weights> = layers.iter().map(Weights::of).collect();
         let (mut rows, held) = if self.early_stopping {
             hold_back(y, outputs, self.validation_fraction, seed.child("validation"))?
         } else {
@@ -170,8 +167,8 @@ impl Mlp {
             BatchSize::Auto(_) => 200.min(rows.len()),
             BatchSize::Rows(n) => n.clamp(1, rows.len()),
         };
-        let mut work = Workspace::new(Gemm::new(numerics), self.activation, &layers, batch);
-        let mut optimizer = Optimizer::new(self, &layers);
+        let mut work = Workspace::new(level, self.activation, &layers, batch);
+        let mut optimizer = Optimizer::new(level, self, &layers);
         let mut rng = Rng::new(seed.child("shuffle"));
         let mut targets = Vec::with_capacity(batch);
         let mut best_layers = layers.clone();
@@ -184,7 +181,7 @@ impl Mlp {
             }
             let mut total = 0.0;
             for block in rows.chunks(batch) {
-                work.gather(x, block);
+                work.forward.gather(x, block);
                 targets.clear();
                 targets.extend(block.iter().map(|&row| y[row]));
                 total += work.backward(&layers, &targets, self.alpha) * block.len() as f64;
@@ -193,7 +190,7 @@ impl Mlp {
             let loss = total / rows.len() as f64;
             loss_curve.push(loss);
             let improved = if self.early_stopping {
-                let score = accuracy(&mut work, &layers, x, y, &held, batch);
+                let score = accuracy(&mut work.forward, &layers, x, y, &held, batch);
                 validation_scores.push(score);
                 let improved = score >= best_score + self.tol;
                 if score > best_score {
@@ -224,12 +221,15 @@ impl Mlp {
         if self.early_stopping && loss_curve.last().is_some_and(|l| l.is_finite()) {
             layers = best_layers;
         }
+        let layers = layers.iter().map(Weights::layer).collect();
         Ok(Trained { layers, loss_curve, validation_scores, best_iter, converged })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{Array1, Array2};
+
     use super::super::{Activation, HiddenLayers, LearningRate, Solver};
     use super::*;
     use crate::ml::{Part, Role};
@@ -253,7 +253,8 @@ mod tests {
         (1..units.len())
             .map(|k| {
                 let bound = (factor / (units[k - 1] + units[k]) as f64).sqrt();
-                let mut layer = Layer::zeros(units[k - 1], units[k]);
+                let (coefs, intercepts) = (Array2::zeros((units[k - 1], units[k])), Array1::zeros(units[k]));
+                let mut layer = Layer { coefs, intercepts };
                 for ((r, c), w) in layer.coefs.indexed_iter_mut() {
                     *w = (bound * wave(r * 31 + c * 17 + k * 7)) as f32;
                 }
@@ -265,10 +266,10 @@ mod tests {
             .collect()
     }
 
-    fn waves() -> (Array2<f32>, Vec<u32>) {
+    fn waves() -> (Padded, Vec<u32>) {
         let x =
             Array2::from_shape_fn((50, 4), |(i, j)| ((i * 5 + j * 3 + (i % 3) * (j + 1) * 4) % 23) as f32 / 8.0 - 1.4);
-        (x, (0..50).map(|i| i % 3).collect())
+        (Padded::of(x.view()), (0..50).map(|i| i % 3).collect())
     }
 
     /// The figures are `loss_curve_` of scikit-learn 1.9.1's `MLPClassifier` (f64) on the same rows from the same start,
@@ -345,10 +346,10 @@ mod tests {
             ),
         ];
         let (x, y) = waves();
-        for numerics in [Numerics::Portable, Numerics::detect()] {
+        for level in Level::all() {
             for (parameters, want) in &cases {
                 let start = same_start(&[4, 6, 5, 3], parameters.activation);
-                let trained = parameters.train(&x, &y, start, Seed::new(0), numerics, Progress::none())?;
+                let trained = parameters.train(&x, &y, &start, Seed::new(0), level, Progress::none())?;
                 for (got, want) in trained.loss_curve.iter().zip(want) {
                     assert!((got - want).abs() < 2e-5, "{:?} {got} {want}", parameters.activation);
                 }
@@ -379,7 +380,7 @@ mod tests {
         let (x, y) = waves();
         for (parameters, passes, loss) in [(plain, 123, 0.108_484_465), (adaptive, 104, 0.060_434_575)] {
             let start = same_start(&[4, 6, 3], Activation::Relu);
-            let trained = parameters.train(&x, &y, start, Seed::new(0), Numerics::Portable, Progress::none())?;
+            let trained = parameters.train(&x, &y, &start, Seed::new(0), Level::best(), Progress::none())?;
             assert!(trained.converged);
             assert_eq!(trained.loss_curve.len(), passes);
             assert!((trained.loss_curve[passes - 1] - loss).abs() < 1e-4, "{:?}", trained.loss_curve.last());
@@ -392,7 +393,7 @@ mod tests {
         let train = easy(300, 4)?;
         let parameters = Mlp { early_stopping: true, learning_rate_init: 0.01, ..Mlp::default() };
         let (model, _) = parameters.fit(&train, Seed::new(3), Numerics::Portable, Progress::none())?;
-        let (again, _) = parameters.fit(&train, Seed::new(3), Numerics::Portable, Progress::none())?;
+        let (again, _) = parameters.fit(&train, Seed::new(3), Numerics::detect(), Progress::none())?;
         assert_eq!(model, again);
         let best = model.validation_scores.iter().copied().fold(0.0, f64::max);
         assert_eq!(model.validation_scores[model.best_iter], best);

@@ -1,104 +1,157 @@
-//! The matrix product behind the network, fast or portable.
+//! The matrix products behind the network.
+//!
+//! Every entry is one chain of fused multiply-adds in a fixed order. A fused multiply-add is rounded once and defined to
+//! the last bit, so an entry depends neither on the processor, nor on how the matrix is cut into tiles, nor on the other
+//! rows and columns.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use super::padded::{LANES, Padded};
+use crate::ml::simd::{Level, Simd, leveled};
 
-use crate::ml::Numerics;
-
-/// Rows of a tile.
-const TILE_ROWS: usize = 4;
-/// Columns of a tile: two 4-wide registers.
-const TILE_COLUMNS: usize = 8;
-
-/// Computes products in one kind of arithmetic; keeps its packing buffers from call to call.
-#[derive(Debug)]
-pub struct Gemm {
-    numerics: Numerics,
-    a: Vec<f32>,
-    b: Vec<f32>,
-    lines: Vec<f32>,
+/// `c = start + a b` in the first `rows` rows of `a` and `c`; shapes (rows, k), (k, n), (rows, n), and n numbers that
+/// every row starts from. The products are added in the order of k.
+pub fn affine(level: Level, rows: usize, a: &Padded, b: &Padded, start: &[[f32; LANES]], c: &mut Padded) {
+    debug_assert!(a.columns() == b.rows() && b.columns() == c.columns());
+    let of = Factors {
+        a: a.first(rows).as_flattened(),
+        stride: a.vectors * LANES,
+        depth: a.columns(),
+        b: &b.values,
+        vectors: b.vectors,
+        start,
+    };
+    by_rows(level, of, rows, c.first_mut(rows));
 }
 
-impl Gemm {
-    /// A product in this arithmetic.
-    pub fn new(numerics: Numerics) -> Self {
-        Self { numerics, a: Vec::new(), b: Vec::new(), lines: Vec::new() }
-    }
+/// `c = a^T b` over the first `rows` rows of `a` and `b`; shapes (rows, m), (rows, n), (m, n). The products are added in
+/// the order of the rows.
+pub fn over_rows(level: Level, rows: usize, a: &Padded, b: &Padded, c: &mut Padded) {
+    debug_assert!(a.columns() == c.rows() && b.columns() == c.columns());
+    let start = vec![[0.0; LANES]; b.vectors];
+    let of = Factors {
+        a: a.first(rows).as_flattened(),
+        stride: a.vectors * LANES,
+        depth: rows,
+        b: b.first(rows),
+        vectors: b.vectors,
+        start: &start,
+    };
+    by_columns(level, of, a.columns(), &mut c.values);
+}
 
-    /// `c = a b` for shapes (m, k), (k, n), (m, n), any strides.
-    pub fn multiply(&mut self, a: ArrayView2<f32>, b: ArrayView2<f32>, c: ArrayViewMut2<f32>) {
-        match self.numerics {
-            Numerics::Portable => self.portable(a, b, c),
-            Numerics::Avx2 | Numerics::Avx512 => {
-                let mut c = c;
-                general_mat_mul(1.0, &a, &b, 0.0, &mut c);
-            }
+/// What is multiplied.
+#[derive(Clone, Copy)]
+struct Factors<'a> {
+    /// Row-major, rows of `stride` numbers.
+    a: &'a [f32],
+    stride: usize,
+    /// Products of a chain.
+    depth: usize,
+    /// `depth` rows of `vectors` vectors.
+    b: &'a [[f32; LANES]],
+    vectors: usize,
+    /// What the chains of a row start from.
+    start: &'a [[f32; LANES]],
+}
+
+leveled! {
+    /// Row `i` of `c` from row `i` of `a`.
+    fn by_rows<S>(simd, of: Factors<'_>, rows: usize, c: &mut [[f32; LANES]]) {
+        cover::<S, false>(simd, of, rows, c);
+    }
+}
+
+leveled! {
+    /// Row `i` of `c` from column `i` of `a`.
+    fn by_columns<S>(simd, of: Factors<'_>, columns: usize, c: &mut [[f32; LANES]]) {
+        cover::<S, true>(simd, of, columns, c);
+    }
+}
+
+/// All rows of `c`, in tiles as large as the registers allow, and smaller ones at the end.
+#[inline(always)]
+fn cover<S: Simd, const TURNED: bool>(simd: S, of: Factors<'_>, rows: usize, c: &mut [[f32; LANES]]) {
+    let mut row = 0;
+    while row < rows {
+        let c = &mut c[row * of.vectors..];
+        row += match rows - row {
+            8.. if S::WIDE => strip::<S, TURNED, 8>(simd, of, row, c),
+            6.. if !S::WIDE => strip::<S, TURNED, 6>(simd, of, row, c),
+            4.. => strip::<S, TURNED, 4>(simd, of, row, c),
+            2.. => strip::<S, TURNED, 2>(simd, of, row, c),
+            _ => strip::<S, TURNED, 1>(simd, of, row, c),
+        };
+    }
+}
+
+/// `R` rows of `c`; returns `R`.
+#[inline(always)]
+fn strip<S: Simd, const TURNED: bool, const R: usize>(
+    simd: S,
+    of: Factors<'_>,
+    row: usize,
+    c: &mut [[f32; LANES]],
+) -> usize {
+    let mut vector = 0;
+    if S::WIDE {
+        while vector + 3 <= of.vectors {
+            tile::<S, TURNED, R, 3>(simd, of, row, vector, c);
+            vector += 3;
+        }
+        if vector + 2 <= of.vectors {
+            tile::<S, TURNED, R, 2>(simd, of, row, vector, c);
+            vector += 2;
         }
     }
+    while vector < of.vectors {
+        tile::<S, TURNED, R, 1>(simd, of, row, vector, c);
+        vector += 1;
+    }
+    R
+}
 
-    /// Every entry is the sum over k in ascending order, each product and each sum rounded: its bits depend neither
-    /// on the processor nor on the other rows and columns.
-    fn portable(&mut self, a: ArrayView2<f32>, b: ArrayView2<f32>, mut c: ArrayViewMut2<f32>) {
-        let (n, depth) = (b.ncols(), a.ncols());
-        if depth == 0 || n == 0 {
-            c.fill(0.0);
-            return;
-        }
-        pack(a, TILE_ROWS, &mut self.a);
-        pack(b.reversed_axes(), TILE_COLUMNS, &mut self.b);
-        self.lines.resize(TILE_ROWS * n, 0.0);
-        let lines = &mut self.lines;
-        let groups = c.axis_chunks_iter_mut(Axis(0), TILE_ROWS);
-        for (tile_a, mut group) in self.a.chunks_exact(TILE_ROWS * depth).zip(groups) {
-            for (j, tile_b) in self.b.chunks_exact(TILE_COLUMNS * depth).enumerate() {
-                let from = j * TILE_COLUMNS;
-                let to = n.min(from + TILE_COLUMNS);
-                for (line, sums) in lines.chunks_exact_mut(n).zip(&tile(tile_a, tile_b)) {
-                    line[from..to].copy_from_slice(&sums[..to - from]);
+/// `R` rows of `c` in `V` vectors.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // with iterators the sums do not stay in registers
+fn tile<S: Simd, const TURNED: bool, const R: usize, const V: usize>(
+    simd: S,
+    of: Factors<'_>,
+    row: usize,
+    vector: usize,
+    c: &mut [[f32; LANES]],
+) {
+    let start: [S::F32x16; V] = std::array::from_fn(|v| simd.load_16(&of.start[vector + v]));
+    let mut sums = [start; R];
+    let steps = of.b.chunks_exact(of.vectors);
+    if TURNED {
+        for (a, b) in of.a.chunks_exact(of.stride).zip(steps) {
+            let (a, b) = (&a[row..][..R], &b[vector..][..V]);
+            let b: [S::F32x16; V] = std::array::from_fn(|v| simd.load_16(&b[v]));
+            for r in 0..R {
+                let value = simd.splat_16(a[r]);
+                for v in 0..V {
+                    sums[r][v] = simd.fused_16(value, b[v], sums[r][v]);
                 }
             }
-            for (mut row, line) in group.outer_iter_mut().zip(lines.chunks_exact(n)) {
-                row.iter_mut().zip(line).for_each(|(to, from)| *to = *from);
+        }
+    } else {
+        let depth = of.depth;
+        let lines: [&[f32]; R] = std::array::from_fn(|r| &of.a[(row + r) * of.stride..][..depth]);
+        for (k, b) in steps.take(depth).enumerate() {
+            let b = &b[vector..][..V];
+            let b: [S::F32x16; V] = std::array::from_fn(|v| simd.load_16(&b[v]));
+            for r in 0..R {
+                let value = simd.splat_16(lines[r][k]);
+                for v in 0..V {
+                    sums[r][v] = simd.fused_16(value, b[v], sums[r][v]);
+                }
             }
         }
     }
-}
-
-/// Lays the rows of `m` out in groups of `width`, each group column by column; missing rows of the last are zeros.
-fn pack(m: ArrayView2<f32>, width: usize, into: &mut Vec<f32>) {
-    let (rows, depth) = m.dim();
-    into.clear();
-    into.resize(rows.div_ceil(width) * width * depth, 0.0);
-    if let Some(columns) = m.reversed_axes().to_slice() {
-        for (k, column) in columns.chunks_exact(rows.max(1)).enumerate() {
-            for (group, cells) in into.chunks_exact_mut(width * depth).zip(column.chunks(width)) {
-                group[k * width..k * width + cells.len()].copy_from_slice(cells);
-            }
-        }
-        return;
-    }
-    for (group, lines) in into.chunks_exact_mut(width * depth).zip(m.axis_chunks_iter(Axis(0), width)) {
-        for (slot, line) in lines.outer_iter().enumerate() {
-            for (cells, value) in group.chunks_exact_mut(width).zip(line) {
-                cells[slot] = *value;
-            }
+    for r in 0..R {
+        for v in 0..V {
+            simd.store_16(sums[r][v], &mut c[r * of.vectors + vector + v]);
         }
     }
-}
-
-#[inline]
-fn tile(a: &[f32], b: &[f32]) -> [[f32; TILE_COLUMNS]; TILE_ROWS] {
-    let mut sums = [[0.0_f32; TILE_COLUMNS]; TILE_ROWS];
-    let (a, _) = a.as_chunks::<TILE_ROWS>();
-    let (b, _) = b.as_chunks::<TILE_COLUMNS>();
-    for (left, right) in a.iter().zip(b) {
-        for (line, x) in sums.iter_mut().zip(left) {
-            for (sum, y) in line.iter_mut().zip(right) {
-                *sum += x * y;
-            }
-        }
-    }
-    sums
 }
 
 #[cfg(test)]
@@ -109,39 +162,45 @@ mod tests {
     use super::*;
 
     fn numbers(rows: usize, columns: usize, salt: usize) -> Array2<f32> {
-        Array2::from_shape_fn((rows, columns), |(i, j)| ((i * 31 + j * 17 + salt * 7) % 101) as f32 / 50.0 - 1.0)
+        Array2::from_shape_fn((rows, columns), |(i, j)| ((i * 31 + j * 17 + salt * 7) % 101) as f32 / 50.0 - 1.01)
+    }
+
+    fn bits(matrix: &Array2<f32>) -> Vec<u32> {
+        matrix.iter().map(|v| v.to_bits()).collect()
     }
 
     proptest! {
         #[test]
-        fn both_agree_with_the_plain_sum(m in 0_usize..13, k in 0_usize..20, n in 0_usize..21, flip in any::<bool>()) {
-            let a = numbers(m, k, 1);
-            let b = if flip { numbers(n, k, 2).reversed_axes() } else { numbers(k, n, 2) };
-            let mut portable = Array2::from_elem((m, n), 9.0);
-            Gemm::new(Numerics::Portable).multiply(a.view(), b.view(), portable.view_mut());
-            let mut fast = Array2::from_elem((m, n), 9.0);
-            Gemm::new(Numerics::detect()).multiply(a.view(), b.view(), fast.view_mut());
-            for ((i, j), got) in portable.indexed_iter() {
-                let plain = (0..k).fold(0.0_f32, |sum, l| sum + a[[i, l]] * b[[l, j]]);
-                prop_assert_eq!(got.to_bits(), plain.to_bits());
-                prop_assert!((fast[[i, j]] - plain).abs() < 1e-5);
+        fn every_level_gives_the_bits_of_the_plain_chain(
+            m in 0_usize..29, k in 0_usize..20, n in 1_usize..70, more in 0_usize..3,
+        ) {
+            let (a, b) = (numbers(m, k, 1), numbers(k, n, 2));
+            let start = numbers(1, n, 3);
+            let chain = |i: usize, j: usize| (0..k).fold(start[[0, j]], |sum, l| a[[i, l]].mul_add(b[[l, j]], sum));
+            let plain = Array2::from_shape_fn((m, n), |(i, j)| chain(i, j));
+            let other = numbers(m, n, 4);
+            let chain = |i: usize, j: usize| (0..m).fold(0.0_f32, |sum, l| a[[l, i]].mul_add(other[[l, j]], sum));
+            let turned = Array2::from_shape_fn((k, n), |(i, j)| chain(i, j));
+            // Room for more rows, which stay as they are.
+            let above = |x: &Array2<f32>| {
+                let mut tall = Array2::from_elem((x.nrows() + more, x.ncols()), 7.0);
+                tall.slice_mut(s![..x.nrows(), ..]).assign(x);
+                Padded::of(tall.view())
+            };
+            for level in Level::all() {
+                let mut c = above(&Array2::zeros((m, n)));
+                affine(level, m, &above(&a), &Padded::of(b.view()), &Padded::of(start.view()).values, &mut c);
+                prop_assert_eq!(bits(&c.matrix().slice(s![..m, ..]).to_owned()), bits(&plain));
+                prop_assert!(c.matrix().slice(s![m.., ..]).iter().all(|v| *v == 7.0));
+                let mut c = Padded::zeros(k, n);
+                over_rows(level, m, &above(&a), &above(&other), &mut c);
+                prop_assert_eq!(bits(&c.matrix()), bits(&turned));
+                let mut back = Padded::zeros(n, k);
+                back.turn(&c);
+                prop_assert_eq!(bits(&back.matrix()), bits(&turned.t().to_owned()));
+                // Padding stays zero.
+                prop_assert!(c.values.chunks(c.vectors).all(|row| row.as_flattened()[n..].iter().all(|v| *v == 0.0)));
             }
-        }
-    }
-
-    #[test]
-    fn strided_views_and_single_rows_give_the_same_bits() {
-        let (a, b) = (numbers(23, 30, 3), numbers(30, 17, 4));
-        let mut all = Array2::zeros((23, 17));
-        let mut gemm = Gemm::new(Numerics::Portable);
-        gemm.multiply(a.view(), b.view(), all.view_mut());
-        let mut odd = Array2::zeros((12, 17));
-        gemm.multiply(a.slice(s![..;2, ..]), b.view(), odd.view_mut());
-        assert_eq!(odd, all.slice(s![..;2, ..]));
-        for row in 0..23 {
-            let mut one = Array2::zeros((1, 17));
-            gemm.multiply(a.slice(s![row..=row, ..]), b.view(), one.view_mut());
-            assert_eq!(one.row(0), all.row(row));
         }
     }
 }

@@ -10,14 +10,18 @@ mod gemm;
 mod math;
 mod network;
 mod optimizer;
+mod padded;
+mod pointwise;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use self::gemm::Gemm;
 pub use self::network::Layer;
-use self::network::Workspace;
-use super::{MlError, Numerics};
+use self::network::{Forward, Weights};
+use self::padded::Padded;
+use super::MlError;
+use super::simd::Level;
 use crate::param::{Parameter, Range, Shape, parameters, words};
 
 words! {
@@ -159,13 +163,14 @@ pub struct MlpModel {
     pub best_iter: usize,
 }
 
-/// The matrix in f32, row-major.
-fn narrowed(x: ArrayView2<f64>) -> Result<Array2<f32>, MlError> {
-    let mut narrow = Array2::zeros(x.dim());
-    narrow.zip_mut_with(&x, |to, from| *to = *from as f32);
-    for ((row, column), value) in narrow.indexed_iter() {
-        if !value.is_finite() {
-            let value = x[[row, column]];
+/// The matrix in f32.
+fn narrowed(x: ArrayView2<f64>) -> Result<Padded, MlError> {
+    let mut narrow = Padded::zeros(x.nrows(), x.ncols());
+    for (row, values) in x.outer_iter().enumerate() {
+        let to = narrow.row_mut(row);
+        to.iter_mut().zip(values).for_each(|(to, from)| *to = *from as f32);
+        if let Some(column) = to.iter().position(|value| !value.is_finite()) {
+            let value = values[column];
             return Err(if value.is_finite() {
                 MlError::data(format!(
                     "row {row}, column {column}: {value:e} is too large for a network; standardize first"
@@ -186,8 +191,7 @@ impl MlpModel {
     }
 
     /// Probabilities of shape (rows, classes of the data set); each row sums to 1, a class without training rows has
-    /// 0. A row's bits do not depend on the other rows nor on the processor: sums are in portable f32, the softmax in
-    /// f64.
+    /// 0. A row's bits do not depend on the other rows nor on the processor: sums are in f32, the softmax in f64.
     ///
     /// # Errors
     /// [`MlError::Width`] for another number of columns, [`MlError::NotFinite`] or [`MlError::Data`] for a value that
@@ -198,25 +202,32 @@ impl MlpModel {
             return Err(MlError::Width { expected: self.width(), got: x.ncols() });
         }
         let narrow = narrowed(x)?;
+        let layers: Vec<Weights> = self.layers.iter().map(Weights::of).collect();
         let mut out = Array2::zeros((x.nrows(), self.n_classes));
-        let gemm = Gemm::new(Numerics::Portable);
-        let mut work = Workspace::new(gemm, self.activation, &self.layers, BLOCK.min(x.nrows()));
         let rows: Vec<usize> = (0..x.nrows()).collect();
-        for block in rows.chunks(BLOCK) {
-            work.gather(&narrow, block);
-            let logits = work.forward(&self.layers, block.len());
-            for (z, &row) in logits.outer_iter().zip(block) {
-                let top = z.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
-                let mut target = out.slice_mut(s![row, ..]);
-                let mut sum = 0.0;
-                for (v, &class) in z.iter().zip(&self.classes) {
-                    let e = math::exp64(f64::from(*v) - f64::from(top));
-                    target[class as usize] = e;
-                    sum += e;
+        if let Some(out) = out.as_slice_mut().filter(|out| !out.is_empty()) {
+            let blocks = out.par_chunks_mut(BLOCK * self.n_classes).zip(rows.par_chunks(BLOCK));
+            blocks.for_each(|(out, rows)| {
+                let mut forward = Forward::new(Level::best(), self.activation, &layers, rows.len());
+                forward.gather(&narrow, rows);
+                let logits = forward.run(&layers, rows.len());
+                for (i, out) in out.chunks_exact_mut(self.n_classes).enumerate() {
+                    self.shares(logits.row(i), out);
                 }
-                target /= sum;
-            }
+            });
         }
         Ok(out)
+    }
+
+    /// The softmax of the logits of one row, by class.
+    fn shares(&self, logits: &[f32], out: &mut [f64]) {
+        let top = logits.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
+        let mut sum = 0.0;
+        for (v, &class) in logits.iter().zip(&self.classes) {
+            let e = math::exp64(f64::from(*v) - f64::from(top));
+            out[class as usize] = e;
+            sum += e;
+        }
+        out.iter_mut().for_each(|share| *share /= sum);
     }
 }

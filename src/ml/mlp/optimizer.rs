@@ -1,17 +1,20 @@
 //! Adam and stochastic gradient descent, as scikit-learn's `_stochastic_optimizers`.
 
 use super::math;
-use super::network::Layer;
+use super::network::Weights;
+use super::pointwise::{AdamStep, SgdStep, adam, sgd};
 use super::{LearningRate, Mlp, Solver};
+use crate::ml::simd::Level;
 
 /// The state of a solver: per weight one or two running numbers.
 #[derive(Debug)]
 pub struct Optimizer<'p> {
+    level: Level,
     parameters: &'p Mlp,
     /// Adam's first moments, or SGD's velocities.
-    first: Vec<Layer>,
+    first: Vec<Weights>,
     /// Adam's second moments.
-    second: Vec<Layer>,
+    second: Vec<Weights>,
     /// SGD's present learning rate.
     learning_rate: f64,
     beta_1_power: f64,
@@ -20,11 +23,13 @@ pub struct Optimizer<'p> {
 
 impl<'p> Optimizer<'p> {
     /// The start for weights of these shapes.
-    pub fn new(parameters: &'p Mlp, layers: &[Layer]) -> Self {
+    pub fn new(level: Level, parameters: &'p Mlp, layers: &[Weights]) -> Self {
+        let zeros = || layers.iter().map(Weights::zeros_like).collect();
         Self {
+            level,
             parameters,
-            first: Layer::zeros_like(layers),
-            second: if parameters.solver == Solver::Adam { Layer::zeros_like(layers) } else { Vec::new() },
+            first: zeros(),
+            second: if parameters.solver == Solver::Adam { zeros() } else { Vec::new() },
             learning_rate: parameters.learning_rate_init,
             beta_1_power: 1.0,
             beta_2_power: 1.0,
@@ -32,7 +37,7 @@ impl<'p> Optimizer<'p> {
     }
 
     /// One step against the gradient `(gradient + alpha * coefs) / rows`; intercepts have no penalty.
-    pub fn update(&mut self, layers: &mut [Layer], gradients: &[Layer], rows: usize) {
+    pub fn update(&mut self, layers: &mut [Weights], gradients: &[Weights], rows: usize) {
         let p = self.parameters;
         let share = (1.0 / rows as f64) as f32;
         self.beta_1_power *= p.beta_1;
@@ -45,25 +50,27 @@ impl<'p> Optimizer<'p> {
                 let first = &mut *self.first[l].parts_mut()[part];
                 match p.solver {
                     Solver::Adam => {
-                        let [b1, b2] = [p.beta_1 as f32, p.beta_2 as f32];
-                        let [c1, c2] = [(1.0 - p.beta_1) as f32, (1.0 - p.beta_2) as f32];
-                        let (rate, epsilon) = (adam_rate as f32, p.epsilon as f32);
-                        let second = &mut *self.second[l].parts_mut()[part];
-                        for (((w, g), m), v) in values.iter_mut().zip(gradients).zip(first).zip(second) {
-                            let g = (g + decay * *w) * share;
-                            *m = b1 * *m + c1 * g;
-                            *v = b2 * *v + c2 * (g * g);
-                            *w -= rate * *m / (v.sqrt() + epsilon);
-                        }
+                        let step = AdamStep {
+                            decay,
+                            share,
+                            beta_1: p.beta_1 as f32,
+                            beta_2: p.beta_2 as f32,
+                            rest_1: (1.0 - p.beta_1) as f32,
+                            rest_2: (1.0 - p.beta_2) as f32,
+                            rate: adam_rate as f32,
+                            epsilon: p.epsilon as f32,
+                        };
+                        adam(self.level, step, values, gradients, first, self.second[l].parts_mut()[part]);
                     }
                     Solver::Sgd => {
-                        let (rate, momentum) = (self.learning_rate as f32, p.momentum as f32);
-                        let nesterov = p.nesterovs_momentum;
-                        for ((w, g), velocity) in values.iter_mut().zip(gradients).zip(first) {
-                            let g = (g + decay * *w) * share;
-                            *velocity = momentum * *velocity - rate * g;
-                            *w += if nesterov { momentum * *velocity - rate * g } else { *velocity };
-                        }
+                        let step = SgdStep {
+                            decay,
+                            share,
+                            rate: self.learning_rate as f32,
+                            momentum: p.momentum as f32,
+                            nesterov: p.nesterovs_momentum,
+                        };
+                        sgd(self.level, step, values, gradients, first);
                     }
                 }
             }
