@@ -183,7 +183,7 @@ def dbscan(cut, eps):
 # ---------------------------------------------------------------- models that depend on chance
 
 def over_seeds(cut, make, x, x_test):
-    scores = [make(seed).fit(x, cut.y).score(x_test, cut.y_test) for seed in range(5)]
+    scores = [make(seed).fit(x, cut.y).score(x_test, cut.y_test) for seed in range(20)]
     return {"mean": float(np.mean(scores)), "std": float(np.std(scores)), "seeds": len(scores)}
 
 

@@ -71,6 +71,7 @@ fn document(files: &[String], looked: &Looked, strong: Option<Correlated>, repea
         "files": files,
         "rows": looked.profile.rows,
         "names": names,
+        "encoding": looked.encoding.word(),
         "missing_values": looked.missing_values,
         "repeated_headers": looked.repeated_headers.map(|(rows, _)| rows),
         "repeated_rows": repeated,

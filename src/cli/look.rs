@@ -15,7 +15,7 @@ use crate::param::Name;
 use crate::plan::DataFile;
 use crate::record::{Problem, ProblemKind};
 use crate::spec::Experiment;
-use crate::spec::dataset::DatasetSpec;
+use crate::spec::dataset::{DatasetSpec, Encoding};
 use crate::table::guess::Guess;
 use crate::table::profile::{Profile, repeated_headers, settle};
 use crate::table::{FirstLine, Input, Table, TableError, first_line, read_loosely, read_npz};
@@ -51,6 +51,10 @@ pub(super) enum Names {
 pub(super) struct Archive {
     /// Whether it holds balanced training rows beside the raw ones.
     pub(super) balanced: bool,
+    /// Whether it names its columns.
+    pub(super) features: bool,
+    /// Whether it names its classes.
+    pub(super) classes: bool,
 }
 
 /// A table that was looked at.
@@ -59,6 +63,8 @@ pub(super) struct Looked {
     /// The table, without the texts that mean "missing".
     pub(super) table: Table,
     pub(super) names: Names,
+    /// How the bytes are letters.
+    pub(super) encoding: Encoding,
     /// Texts that mean "missing".
     pub(super) missing_values: Vec<String>,
     pub(super) archive: Option<Archive>,
@@ -102,14 +108,16 @@ pub(super) fn look(
     let inputs: Vec<Input<'_>> =
         files.iter().map(|(file, role)| Input { name: &file.name, bytes: &file.bytes, role: *role }).collect();
     let mut warnings = Vec::new();
+    let mut encoding = Encoding::Utf8;
     let (mut table, names, archive) = match inputs.as_slice() {
         [input] if is_npz(input.name) => {
             let features = given.as_ref().map(|names| names.iter().cloned().map(Name).collect());
             let dataset = DatasetSpec { features, ..DatasetSpec::default() };
             let arrays = read_npz(input.name, input.bytes).map_err(told)?;
+            let (features, classes) = (arrays.feature_names.is_some(), arrays.class_names.is_some());
             let (table, balanced, _) = arrays.into_tables(&dataset).map_err(told)?;
             let names = if given.is_some() { Names::Given } else { Names::MadeUp };
-            (table, names, Some(Archive { balanced: balanced.is_some() }))
+            (table, names, Some(Archive { balanced: balanced.is_some(), features, classes }))
         }
         _ => {
             let (columns, names) = header(&inputs, given).map_err(told)?;
@@ -117,24 +125,31 @@ pub(super) fn look(
                 columns: columns.map(|names| names.into_iter().map(Name).collect()),
                 ..DatasetSpec::default()
             };
-            let (table, _, more) = read_loosely(&inputs, &dataset).map_err(told)?;
-            warnings = more;
+            let table;
+            (table, warnings, encoding) = read_text(&inputs, dataset).map_err(told)?;
             (table, names, None)
         }
     };
-    if let [only] = table.columns.as_slice()
-        && only.name.contains([';', '\t', '|'])
-    {
-        let error = TableError::new(format!("the table has one column, {:?}", only.name))
-            .in_file(inputs[0].name)
-            .hint("the cells seem to be separated by something else than a comma: convert the file");
-        return Err(told(error));
-    }
     let repeated_headers = repeated_headers(&table);
     let missing_values = settle(&mut table);
     let profile = Profile::of(&table);
     let guess = Guess::of(&table, &profile, args.target.as_deref());
-    Ok(Looked { table, names, missing_values, archive, repeated_headers, profile, guess, warnings })
+    Ok(Looked { table, names, encoding, missing_values, archive, repeated_headers, profile, guess, warnings })
+}
+
+/// The table, read as UTF-8 or, if it is none, in the code page of Windows.
+fn read_text(inputs: &[Input<'_>], dataset: DatasetSpec) -> Result<(Table, Vec<Warning>, Encoding), TableError> {
+    match read_loosely(inputs, &dataset) {
+        Ok((table, _, warnings)) => Ok((table, warnings, Encoding::Utf8)),
+        Err(error) if error.message.starts_with("expected UTF-8 text, got the byte") => {
+            let dataset = DatasetSpec { encoding: Encoding::Windows1252, ..dataset };
+            match read_loosely(inputs, &dataset) {
+                Ok((table, _, warnings)) => Ok((table, warnings, dataset.encoding)),
+                Err(_) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) fn is_npz(path: &str) -> bool {

@@ -65,11 +65,15 @@ impl StepKind {
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 8] = [
-    // 2: `quantile` rounds its shares as scikit-learn does.
-    (StepKind::Prepare, "", 2),
+const RAISED: [(StepKind, &str, u32); 10] = [
+    // 2: `quantile` rounds its shares as scikit-learn does. 3: the forest of `select` draws features in another order.
+    (StepKind::Prepare, "", 3),
     // 2: SMOTE refuses codes; its settings are below `balance`.
     (StepKind::Balance, "", 2),
+    // 2: features are drawn in another order.
+    (StepKind::Fit, "random_forest", 2),
+    // 2: likewise, which decides between equal splits.
+    (StepKind::Fit, "decision_tree", 2),
     // 2: sums of products in eight lanes.
     (StepKind::Fit, "logistic_regression", 2),
     // 2: sums of k-means in larger blocks and changed by the rows that move; last bits, and draws of k-means++.

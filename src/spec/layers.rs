@@ -194,6 +194,8 @@ fn mend(message: &str) -> &'static str {
         "keep one of them"
     } else if message.contains("tabs") {
         "indent with spaces"
+    } else if message.contains("alias") {
+        "a text that begins with `*` is quoted in YAML: path: \"*.csv\""
     } else {
         "look at the brackets, quotes and indentation here and just before"
     }

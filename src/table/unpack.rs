@@ -37,7 +37,7 @@ const MARK: &str = "\u{feff}";
 
 /// How other kinds of file begin (place, bytes), what they are, and what to do with them.
 const OTHERS: [(usize, &[u8], &str, &str); 21] = [
-    (0, b"PK\x03\x04", "a zip archive", "unpack it first; only a file that ends in .npz is read as a zip archive"),
+    (0, b"PK\x03\x04", "a zip archive", "unpack it first; an .npz file of arrays stands alone, in dataset.path"),
     (0, b"PK\x05\x06", "an empty zip archive", "check that the download is complete"),
     (257, b"ustar", "a tar archive", "unpack it first: tar xf FILE"),
     (0, b"BZh", "a bzip2 file", "unpack it first: bunzip2 FILE"),

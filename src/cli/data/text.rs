@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cli::look::{Looked, Names, many, shown, thousands};
 use crate::cli::view;
+use crate::spec::dataset::Encoding;
 use crate::table::guess::{Guess, Reason};
 use crate::table::profile::{Class, ColumnProfile, Correlated, Relation};
 
@@ -200,7 +201,10 @@ fn findings(looked: &Looked, strong: Option<Correlated>, repeated: u64) -> Vec<(
         }
         Err(error) => out.push(("target", format!("none: {}", shown(&error.message, 400)))),
     }
-    if looked.names == Names::MadeUp {
+    if looked.encoding != Encoding::Utf8 {
+        out.push(("encoding", format!("no UTF-8, so it was read as {}", looked.encoding.word())));
+    }
+    if looked.names == Names::MadeUp && looked.archive.is_none_or(|a| !a.features) {
         out.push(("no header", "the names of the columns are made up; --columns gives the true ones".into()));
     }
     if let Some((rows, first)) = looked.repeated_headers {

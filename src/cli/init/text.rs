@@ -7,6 +7,7 @@ use super::models::{Line, Size, models};
 use super::page::{Page, list};
 use crate::cli::look::{Looked, Names, many, rows_of, shown, thousands};
 use crate::ml::Role;
+use crate::spec::dataset::Encoding;
 use crate::spec::quoted;
 use crate::table::guess::{Candidate, Groups, Guess};
 use crate::table::profile::{Class, ColumnProfile, Kind};
@@ -118,6 +119,10 @@ impl Starter<'_> {
             paths(page, "train", self.train);
             paths(page, "test", self.test);
         }
+        if self.looked.encoding != Encoding::Utf8 {
+            let encoding = format!("encoding: {}", self.looked.encoding.word());
+            page.lines(2, &[(encoding, "it is no UTF-8".into())]);
+        }
         self.names(page);
         self.target(page);
         self.aside(page);
@@ -130,18 +135,25 @@ impl Starter<'_> {
     fn names(&self, page: &mut Page) {
         let columns: Vec<String> = self.looked.table.names().map(str::to_owned).collect();
         match (self.looked.archive, self.looked.names) {
-            (Some(_), names) => {
+            (Some(archive), names) => {
                 let target = &self.guess.target.column;
                 let features: Vec<String> = columns.into_iter().filter(|c| c != target).collect();
                 if names == Names::Given {
                     page.list("  features: ", &written(&features), "");
-                } else {
-                    let what = many(features.len() as u64, "column");
-                    page.note(
-                        2,
-                        &format!("The arrays have no names: give those of the {what} and of the classes, as in"),
-                    );
+                }
+                let unnamed = names != Names::Given && !archive.features;
+                let columns = many(features.len() as u64, "column");
+                let what = match (unnamed, archive.classes) {
+                    (true, true) => format!("the {columns}"),
+                    (true, false) => format!("the {columns} and of the classes"),
+                    (false, false) => "the classes".to_owned(),
+                    (false, true) => return,
+                };
+                page.note(2, &format!("The arrays have no names: give those of {what}, as in"));
+                if unnamed {
                     page.line("  #   features: [Protocol, Flow Duration, …]");
+                }
+                if !archive.classes {
                     page.line("  #   classes: [name of 0, name of 1, …]");
                 }
             }
