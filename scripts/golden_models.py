@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 from sklearn import metrics as skm
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
@@ -194,6 +194,7 @@ def by_chance(cut):
     return {
         "decision_tree": over_seeds(cut, lambda s: DecisionTreeClassifier(random_state=s), cut.raw, cut.raw_test),
         "random_forest": over_seeds(cut, lambda s: RandomForestClassifier(50, random_state=s), cut.raw, cut.raw_test),
+        "extra_trees": over_seeds(cut, lambda s: ExtraTreesClassifier(50, random_state=s), cut.raw, cut.raw_test),
         "mlp": over_seeds(cut, network, cut.x, cut.x_test),
     }
 

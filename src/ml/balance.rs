@@ -44,13 +44,16 @@ impl Balance {
     /// Whether it makes rows that lie between others, so that a column needs an order for them to mean something.
     #[must_use]
     pub fn interpolates(&self) -> bool {
-        matches!(self, Self::Smote(_))
+        match self {
+            Self::Smote(_) | Self::BorderlineSmote(_) | Self::Adasyn(_) => true,
+            Self::None(_) | Self::Given(_) | Self::RandomOver(_) | Self::RandomUnder(_) => false,
+        }
     }
 
     /// Whether it adds rows to small classes.
     #[must_use]
     pub fn oversamples(&self) -> bool {
-        matches!(self, Self::Smote(_) | Self::RandomOver(_))
+        self.interpolates() || matches!(self, Self::RandomOver(_))
     }
 
     /// The seed that the experiment fixes, if it does.

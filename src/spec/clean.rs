@@ -48,10 +48,10 @@ parameters! {
 }
 
 record! {
-    /// Adds feature columns, each worked out from the other columns of its row: `` ratio: "`Flow Bytes/s` / Protocol" ``.
-    /// There are `+ - * / ( )`, comparisons (1 or 0), `min`, `max`, `abs`, `log1p`, `sqrt` and `if(condition, a, b)`.
-    /// Names with blanks or signs stand between backticks or quotes. A missing value, a division by zero and what is
-    /// too large for a number give a missing value, and are counted.
+    /// Adds feature columns, each worked out from other columns of its row, such as `ratio: bytes / packets`. There are
+    /// `+ - * / ( )`, comparisons (1 or 0), `min`, `max`, `abs`, `log1p`, `sqrt` and `if(condition, then, else)`. Names
+    /// with blanks or signs stand between backticks or quotes. A missing operand, a division by zero and what is too
+    /// large for a number give a missing value, and are counted.
     pub struct Derive [short columns] {
         /// Expression by new column. They see the columns from before this step, not one another.
         columns: BTreeMap<String, Expression>;

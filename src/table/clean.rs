@@ -304,7 +304,7 @@ impl Work<'_> {
             if let Some(worst) = worst {
                 error = error.hint(format!("there are {worst}: drop that column, or keep the rows and impute"));
             }
-            return Err(error.hint("see which columns the step looks at, and take it out if need be"));
+            return Err(error.hint(keep_more(&word)));
         }
         let classes = self.count_classes();
         if classes < 2 && self.classes >= 2 {
@@ -313,7 +313,7 @@ impl Work<'_> {
                 self.classes
             ))
             .at(place)
-            .hint("see which columns the step looks at, and take it out if need be"));
+            .hint(keep_more(&word)));
         }
         self.classes = classes;
         Ok(())
@@ -346,6 +346,14 @@ impl Work<'_> {
                 seen.len()
             }
         }
+    }
+}
+
+/// The next move where a step left too few rows.
+fn keep_more(word: &str) -> &'static str {
+    match word {
+        "sample" => "keep more rows, or draw them from each class: `per_class: true`",
+        _ => "see which columns the step looks at, and take it out if need be",
     }
 }
 

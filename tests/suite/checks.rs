@@ -52,6 +52,10 @@ fn rows_between_codes_need_a_waiver_which_stays_in_the_record() {
         "error: balance.smote: smote would make rows with values between the codes of \"Protocol\" (1, 6, 17) (check S21)"
     );
     assert!(refused.stderr.contains("dataset.types: {Protocol: category}"), "{}", refused.stderr);
+    for kin in ["borderline_smote", "adasyn"] {
+        let refused = yaml.run(&["run", "--quiet", "e.yaml", "--set", &format!("balance={kin}")]).exits(2);
+        assert!(refused.stderr.starts_with(&format!("error: balance.{kin}: {kin} would make")), "{}", refused.stderr);
+    }
 
     let allowed = place(&format!("{SMOTE}allow: [{{check: S21, reason: it is a test}}]\n"));
     let shown = allowed.run(&["run", "e.yaml"]).exits(0).stdout;

@@ -311,6 +311,7 @@ fn what_depends_on_chance_is_as_accurate() {
         for (kind, parameters, standard) in [
             ("decision_tree", json!({}), false),
             ("random_forest", json!({"n_estimators": 50}), false),
+            ("extra_trees", json!({"n_estimators": 50}), false),
             ("mlp", json!({"hidden_layer_sizes": [32], "max_iter": 60}), true),
         ] {
             let want = &cut.want["by_chance"][kind];

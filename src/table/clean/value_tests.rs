@@ -123,6 +123,8 @@ fn numbers_are_replaced_by_numbers_words_and_nothing() {
     let numbers = column(replace(json!({"6.0": 1, "17": null})), "Protocol");
     assert_eq!(texts(&numbers), ["1", "-", "1", "0", "1", "-", "1", "1", "-", "-", "1", "-0"]);
     assert!(Table::is_numeric(&numbers));
+    let gap = column(replace(json!({"NaN": 1, "nan": 1})), "Protocol");
+    assert_eq!(texts(&gap)[9], "-", "what is missing has no value to replace");
     let words = column(replace(json!({"6": "tcp", "17": "udp", "0": null})), "Protocol");
     assert_eq!(texts(&words), ["tcp", "udp", "tcp", "-", "tcp", "udp", "tcp", "tcp", "udp", "-", "tcp", "-"]);
     // What is not replaced is kept as a word.

@@ -95,16 +95,21 @@ impl Work<'_> {
 /// that it stays words whatever comes in.
 fn replaced(column: &Column, map: &BTreeMap<String, Option<Name>>, words: bool) -> (Column, Vec<u64>) {
     let mut hits = vec![0; map.len()];
-    let number = |name: &Name| name.0.parse::<f64>().ok().filter(|v| v.is_finite());
+    let finite = |text: &str| text.parse::<f64>().ok().filter(|v| v.is_finite());
+    let number = |name: &Name| finite(&name.0);
     let into_numbers = map.values().flatten().all(|name| number(name).is_some());
     let name = column.name.as_str();
     let values = match &column.values {
         Values::Number(values) => {
-            let old: Vec<Option<f64>> = map.keys().map(|key| key.parse().ok()).collect();
+            // Old values ascending, each with its place in the map.
+            let mut old: Vec<(f64, usize)> =
+                map.keys().zip(0..).filter_map(|(key, at)| Some((finite(key)? + 0.0, at))).collect();
+            old.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let new: Vec<&Option<Name>> = map.values().collect();
             let mut found = |value: f64| {
-                let at = old.iter().position(|old| *old == Some(value))?;
-                hits[at] += 1;
-                map.values().nth(at)
+                let at = old.binary_search_by(|(old, _)| old.total_cmp(&(value + 0.0))).ok()?;
+                hits[old[at].1] += 1;
+                Some(new[old[at].1])
             };
             if into_numbers && !words {
                 let mut new = |value: f64| match found(value) {
