@@ -52,11 +52,13 @@ impl StepKind {
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 4] = [
+const RAISED: [(StepKind, &str, u32); 5] = [
     // 2: sums of k-means in larger blocks and changed by the rows that move; last bits, and draws of k-means++.
     (StepKind::Fit, "kmeans", 2),
-    // 2: starts from that k-means.
+    // 2: starts from that k-means; sums of the components in blocks.
     (StepKind::Fit, "gaussian_mixture", 2),
+    // 2: Newton steps are solved, where they were approximated.
+    (StepKind::Fit, "logistic_regression", 2),
     // 2: fused multiply-adds; `numerics` is no longer part of the recipe.
     (StepKind::Fit, "mlp", 2),
     // 2: distances of the silhouette are added in another order; last bits.
