@@ -14,7 +14,7 @@ use ndarray::{Array1, Array2, s};
 use ndarray_npy::ReadNpyExt;
 use runner::digest::{Digest, Seed};
 use runner::ml::dbscan::Dbscan;
-use runner::ml::forest::{ClassWeight, Forest, ForestBalanced, RandomForest};
+use runner::ml::forest::{ClassWeight, ExtraTrees, Forest, ForestBalanced, RandomForest};
 use runner::ml::kmeans::KMeans;
 use runner::ml::metrics::clustering::silhouette;
 use runner::ml::mlp::{HiddenLayers, Mlp};
@@ -27,7 +27,7 @@ type Answer<T> = Result<T, Box<dyn Error>>;
 
 #[derive(Parser)]
 struct Arguments {
-    /// forest, kmeans, dbscan, mlp, smote or silhouette
+    /// forest, extra_trees, kmeans, dbscan, mlp, smote or silhouette
     task: String,
     #[arg(long)]
     arrays: PathBuf,
@@ -60,7 +60,7 @@ fn main() -> Answer<()> {
     let arguments = Arguments::parse();
     rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
     let (figures, values) = match arguments.task.as_str() {
-        "forest" => forest(&arguments),
+        "forest" | "extra_trees" => forest(&arguments),
         "kmeans" => kmeans(&arguments),
         "dbscan" => dbscan(&arguments),
         "mlp" => mlp(&arguments),
@@ -186,12 +186,19 @@ fn over_seeds(seeds: u64, mut score: impl FnMut(u64) -> Answer<f64>) -> Answer<V
 fn forest(arguments: &Arguments) -> Answer<(Value, Value)> {
     let train = data(arguments, "X_train", "y_train")?;
     let (x_test, y_test) = (matrix(arguments, "X_test")?, classes(arguments, "y_test")?);
-    let kind = RandomForest {
-        n_estimators: arguments.trees,
-        class_weight: ClassWeight::Rule(ForestBalanced::Balanced),
-        ..RandomForest::default()
+    let class_weight = ClassWeight::Rule(ForestBalanced::Balanced);
+    let best =
+        RandomForest { n_estimators: arguments.trees, class_weight: class_weight.clone(), ..RandomForest::default() };
+    let random = ExtraTrees { n_estimators: arguments.trees, class_weight, ..ExtraTrees::default() };
+    let fit = |seed| -> Answer<Forest> {
+        let (seed, progress) = (Seed::new(seed), Progress::none());
+        let fitted = if arguments.task == "forest" {
+            best.fit(&train, seed, progress)
+        } else {
+            random.fit(&train, seed, progress)
+        };
+        Ok(fitted?.0)
     };
-    let fit = |seed| -> Answer<Forest> { Ok(kind.fit(&train, Seed::new(seed), Progress::none())?.0) };
     if let Some(seeds) = arguments.seeds {
         let score = |seed| Ok(accuracy(&y_test, &argmax(&fit(seed)?.predict_proba(x_test.view()))));
         let (values, figures) = measured(arguments, || over_seeds(seeds, score));

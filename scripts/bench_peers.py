@@ -46,6 +46,8 @@ TASKS = [
     Task("forest", "S", ["sklearn"], ["--seeds", 10], "10 seeds", parallel=False, once=True),
     Task("forest", "M", FOREST),
     Task("forest", "L", FOREST, ["--trees", 20], "20 trees"),
+    Task("extra_trees", "S", ["sklearn"], ["--seeds", 10], "10 seeds", parallel=False, once=True),
+    Task("extra_trees", "M", FOREST),
     Task("kmeans", "M", CLUSTERS, ["--repeat", 5]),
     Task("kmeans", "L", CLUSTERS),
     Task("dbscan", "S", ["sklearn", "sklearnex"], ["--repeat", 5]),
@@ -87,6 +89,8 @@ CEILINGS = [
 # Task, figure, peer, how to compare, by how much ours may differ.
 AGREEMENTS = [
     ("forest S 10 seeds", "accuracy", "sklearn", "at least", 0.002),
+    ("extra_trees S 10 seeds", "accuracy", "sklearn", "at least", 0.002),
+    ("extra_trees M", "accuracy", "sklearn", "at least", 0.002),
     ("forest M", "accuracy", "sklearn", "at least", 0.002),
     ("forest L 20 trees", "accuracy", "sklearn", "at least", 0.002),
     ("kmeans M", "inertia", "sklearn", "relative", 1e-6),

@@ -4,7 +4,7 @@
     target/venv/bin/python scripts/golden.py            # write
     target/venv/bin/python scripts/golden.py --check    # make them anew in memory and compare with the committed ones
 
-The versions are those of scripts/requirements.txt. Two of the files need the data sets of docs/data.md under
+The versions are those of scripts/requirements.txt. Three of the files need the data sets of docs/data.md under
 RUNNER_DATA_DIR; where one is missing these are skipped, with a line that says so. Every file begins with its
 `provenance`. NaN and "scikit-learn refuses" are null everywhere; class and cluster labels are integers, -1 is noise.
 
@@ -41,8 +41,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-# History: 1 the first one.
-VERSION = 1
+import golden_models
+
+# History: 1 the first one; 2 models, metrics and preparation on six data sets (models.json).
+VERSION = 2
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "tests" / "golden"
 TOLERANCE = 1e-12
@@ -52,6 +54,7 @@ TII = "tii-ssrc-23-sample/tii_ssrc23_sample_5301.csv.gz"
 SHA256 = {  # of what is inside a .gz: that does not depend on who packed it
     ARRAYS: "3808ea68f0c40c665e91df787b9cfaca0701bb29ff96e7ada7ea4da84ffaef7a",
     TII: "b245a55b247e2c4e581fe0d2f3bd92e810b32ce2857950e47cbde1866eb99d97",
+    **golden_models.SHA256,
 }
 CLASSES = ["Audio", "Background", "Bruteforce", "DoS", "Information Gathering", "Mirai", "Text", "Video"]
 BENIGN = [0, 1, 6, 7]
@@ -606,17 +609,22 @@ def dbscan():
     return {"what": what, "cases": cases}
 
 
+def models(data):
+    return golden_models.models(data, cluster_scores)
+
+
 # ---------------------------------------------------------------- writing and comparing
 
-FILES = {  # name: (how to make it, the data file it needs)
-    "published_arrays": (published_arrays, ARRAYS),
-    "metrics": (metrics, None),
-    "correlated": (correlated, TII),
-    "smote": (smote, None),
-    "smote_variants": (smote_variants, None),
-    "prepare": (prepare, None),
-    "kmeans": (kmeans, None),
-    "dbscan": (dbscan, None),
+FILES = {  # name: (how to make it, the data files it needs)
+    "published_arrays": (published_arrays, [ARRAYS]),
+    "metrics": (metrics, []),
+    "correlated": (correlated, [TII]),
+    "smote": (smote, []),
+    "smote_variants": (smote_variants, []),
+    "prepare": (prepare, []),
+    "kmeans": (kmeans, []),
+    "dbscan": (dbscan, []),
+    "models": (models, list(golden_models.SHA256)),
 }
 PACKAGES = ("numpy", "scipy", "scikit-learn", "imbalanced-learn", "pandas")
 
@@ -702,20 +710,21 @@ def main():
     for name, (make, needs) in FILES.items():
         started = time.perf_counter()
         path = OUT / f"{name}.json"
-        if needs and (data is None or not (data / needs).is_file()):
-            where = "RUNNER_DATA_DIR is not set" if data is None else f"{data / needs} is missing"
+        absent = [file for file in needs if data is None or not (data / file).is_file()]
+        if absent:
+            where = "RUNNER_DATA_DIR is not set" if data is None else f"{data / absent[0]} is missing"
             print(f"skipped: {path.name}: {where} (docs/data.md says where to get it)")
             continue
         provenance = {
             "script": "scripts/golden.py", "script_version": VERSION, "python": platform.python_version(), **versions,
             "data_sha256": {},
         }
-        if needs:
-            content = (data / needs).read_bytes()
-            digest = hashlib.sha256(gzip.decompress(content) if needs.endswith(".gz") else content).hexdigest()
-            if digest != SHA256[needs]:
-                raise SystemExit(f"{data / needs}: SHA-256 is {digest}, not {SHA256[needs]} (docs/data.md)")
-            provenance["data_sha256"][needs] = digest
+        for file in needs:
+            content = (data / file).read_bytes()
+            digest = hashlib.sha256(gzip.decompress(content) if file.endswith(".gz") else content).hexdigest()
+            if digest != SHA256[file]:
+                raise SystemExit(f"{data / file}: SHA-256 is {digest}, not {SHA256[file]} (docs/data.md)")
+            provenance["data_sha256"][file] = digest
         made = plain({"provenance": provenance, **make(data)} if needs else {"provenance": provenance, **make()})
         if not arguments.check:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod digest;
 pub mod exec;
+pub mod expression;
 pub mod flow;
 pub mod ml;
 pub mod param;

@@ -16,7 +16,7 @@ pub(super) const STEP: u8 = 1;
 const USER: u8 = 2;
 const MACHINE: u8 = 3;
 const BUG: u8 = 70;
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// A problem with the place where it can be mended.
 #[derive(Clone, Debug)]
@@ -78,6 +78,16 @@ impl From<StoreError> for Failure {
             StoreError::Damaged { .. } => {
                 problem(ProblemKind::Machine).hint("run again: what is damaged was moved aside and is made anew")
             }
+            StoreError::Lost { .. } => {
+                problem(ProblemKind::Machine).hint("run the experiment again: what is lost is made anew")
+            }
+            StoreError::Running(_) => {
+                problem(ProblemKind::Machine).hint("wait until it has ended, or stop it with Ctrl-C where it runs")
+            }
+            StoreError::Busy { .. } => problem(ProblemKind::Machine).hint("wait until it has ended, then try again"),
+            StoreError::Archive { .. } => {
+                problem(ProblemKind::User).hint("an archive is what `runner export RUN FILE` writes")
+            }
             StoreError::Nondeterministic(_) => problem(ProblemKind::Bug),
             StoreError::NoSuchRun(_) => problem(ProblemKind::User).hint("`runner ls` lists the runs"),
         }
@@ -94,21 +104,31 @@ impl From<ExecError> for Failure {
     }
 }
 
-/// A problem with its place in the experiment's file.
-pub(super) fn placed(problem: Problem, experiment: &Experiment) -> Placed {
-    let shown_place = match (&problem.file, &problem.place) {
+/// Where a problem can be mended: a data file and line, or the place of a value in the experiment.
+pub(super) fn place_of(problem: &Problem, experiment: &Experiment) -> Option<String> {
+    match (&problem.file, &problem.place) {
         (Some(file), _) => Some(match problem.line {
             Some(line) => format!("{file}:{line}"),
             None => file.clone(),
         }),
         (None, Some(place)) => Some(experiment.place(place).to_string()),
         (None, None) => None,
-    };
+    }
+}
+
+/// A problem whose place is known, with the path of the value before its message.
+pub(super) fn placed_at(problem: Problem, shown_place: Option<String>) -> Placed {
     let message = match &problem.place {
         Some(place) => format!("{place}: {}", problem.message),
         None => problem.message.clone(),
     };
     Placed { problem: Problem { message, ..problem }, shown_place }
+}
+
+/// A problem with its place in the experiment's file.
+pub(super) fn placed(problem: Problem, experiment: &Experiment) -> Placed {
+    let shown_place = place_of(&problem, experiment);
+    placed_at(problem, shown_place)
 }
 
 fn code_of(kind: ProblemKind) -> u8 {

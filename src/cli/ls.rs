@@ -1,20 +1,22 @@
 //! `runner ls`: the runs, oldest first.
 
+use rayon::prelude::*;
 use serde_json::json;
 
 use super::failure::Failure;
 use super::out::Out;
 use super::{Folders, Output, view};
-use crate::record::RunRecord;
+use crate::record::Brief;
 
 pub(super) fn ls(place: &Folders, output: Output, out: &mut Out) -> Result<u8, Failure> {
-    let mut rows = Vec::new();
+    let mut rows: Vec<(String, Option<Result<Brief, String>>)> = Vec::new();
     if place.runs.is_dir() {
         let store = place.look()?;
-        for id in store.run_ids()? {
-            let record = store.read_run_file(&id, "record.json").ok().map(|bytes| RunRecord::from_json(&bytes));
-            rows.push((id, record));
-        }
+        let read = |id: String| {
+            let record = store.read_run_file(&id, "record.json").ok().map(|bytes| Brief::from_json(&bytes));
+            (id, record)
+        };
+        rows = store.run_ids()?.into_par_iter().map(read).collect();
     }
     match output {
         Output::Json => {

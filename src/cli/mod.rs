@@ -1,12 +1,20 @@
 //! The command line: argv to one of the commands, and the only place that prints and exits.
 
 mod check;
+mod data;
+mod diff;
 mod failure;
+mod init;
+mod keep;
+mod log;
+mod look;
 mod ls;
 mod out;
+mod plan;
 mod run;
 mod show;
 mod terminal;
+mod verify;
 mod view;
 
 use std::ffi::OsString;
@@ -54,7 +62,7 @@ impl Folders {
             let hint = "give another folder with --runs, or make a run: `runner run experiments/baseline.yaml`";
             return Err(Problem::new(ProblemKind::User, message).hint(hint).into());
         }
-        Ok(Store::open(&self.runs, self.store.as_deref())?)
+        Ok(Store::look(&self.runs, self.store.as_deref())?)
     }
 }
 
@@ -90,8 +98,14 @@ enum Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Writes a first experiment on a table: every guess with its reason beside it
+    Init(init::InitArgs),
+    /// Shows what is in a table: columns, classes, repeated rows, columns that give the class away
+    Data(data::DataArgs),
     /// Runs an experiment
     Run(run::RunArgs),
+    /// Goes on with a run that was stopped or killed, or in which a step failed
+    Resume(run::ResumeArgs),
     /// Checks an experiment without running it
     Check {
         #[command(flatten)]
@@ -100,11 +114,83 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Shows what a run would do: which steps are stored, which would run and why, and about how long that takes
+    Plan {
+        #[command(flatten)]
+        file: FileArgs,
+        /// How to print it: a tree, or JSON
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Says why steps would run: the fields in which they differ from what is stored
+    Why {
+        #[command(flatten)]
+        file: FileArgs,
+        /// Name of a step, such as `fit/mlp`; without it, all steps that would run for a reason of their own
+        step: Option<String>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
     /// Prints an experiment as resolved: parents and overrides merged, every default filled in
     Config {
         #[command(flatten)]
         file: FileArgs,
         /// How to print it: YAML, or JSON
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Computes the steps of a run again and compares the bytes
+    Verify(verify::VerifyArgs),
+    /// Shows what differs between two runs: experiment, data, steps, metrics
+    Diff {
+        /// Run id, a unique beginning of one, or `latest`
+        before: String,
+        /// The other one
+        #[arg(default_value = "latest")]
+        now: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Shows the events of a run again, as the terminal showed them
+    Replay {
+        /// Run id, a unique beginning of one, or `latest`
+        #[arg(default_value = "latest")]
+        run: String,
+        #[command(flatten)]
+        show: log::ShowArgs,
+    },
+    /// Removes the folders of runs
+    Rm {
+        /// Run ids, unique beginnings of some, or `latest`
+        #[arg(required = true, value_name = "RUN")]
+        which: Vec<String>,
+    },
+    /// Removes stored results that no run refers to
+    Gc(keep::GcArgs),
+    /// Reads the whole store and compares every recipe, entry and object with its name
+    Fsck {
+        /// Puts out of the way what is wrong, so that it is made anew
+        #[arg(long)]
+        repair: bool,
+        /// How to print the findings
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Writes a run with all its results into one file
+    Export {
+        /// Run id, a unique beginning of one, or `latest`
+        run: String,
+        /// The file, such as `run.tar.zst`
+        to: PathBuf,
+    },
+    /// Reads runs that were exported, and checks every byte of them
+    Import {
+        /// The files
+        #[arg(required = true)]
+        from: Vec<PathBuf>,
+        /// How to print what was read
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
@@ -146,12 +232,40 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = Out::new();
     let place = cli.place;
     let (result, output) = match cli.command {
-        Command::Run(args) => {
+        Command::Init(args) => (init::init(&args, &place, &mut out), Output::Text),
+        Command::Data(args) => {
             let output = args.output;
+            (data::data(&args, &place, &mut out), output)
+        }
+        Command::Run(args) => {
+            let output = args.show.output;
             (run::run(&args, &place, &mut out), output)
+        }
+        Command::Resume(args) => {
+            let output = args.show.output;
+            (run::resume(&args, &place, &mut out), output)
         }
         Command::Check { file, output } => (check::check(&file, output, &mut out), output),
         Command::Config { file, output } => (check::config(&file, output, &mut out), output),
+        Command::Plan { file, output } => (plan::plan(&file, &place, output, &mut out), output),
+        Command::Why { file, step, output } => (plan::why(&file, step.as_deref(), &place, output, &mut out), output),
+        Command::Verify(args) => {
+            let output = args.output;
+            (verify::verify(&args, &place, &mut out), output)
+        }
+        Command::Diff { before, now, output } => (diff::diff(&before, &now, &place, output, &mut out), output),
+        Command::Replay { run, show } => {
+            let output = show.output;
+            (keep::replay(&run, show, &place, &mut out), output)
+        }
+        Command::Rm { which } => (keep::rm(&which, &place, &mut out), Output::Text),
+        Command::Gc(args) => {
+            let output = args.output;
+            (keep::gc(&args, &place, &mut out), output)
+        }
+        Command::Fsck { repair, output } => (keep::fsck(&place, repair, output, &mut out), output),
+        Command::Export { run, to } => (keep::export(&run, &to, &place, &mut out), Output::Text),
+        Command::Import { from, output } => (keep::import(&from, &place, output, &mut out), output),
         Command::Schema => (check::schema(&mut out), Output::Text),
         Command::Explain { path } => (check::explain(&path, &mut out), Output::Text),
         Command::Ls { output } => (ls::ls(&place, output, &mut out), output),

@@ -1,67 +1,68 @@
-//! `runner run`: one experiment from its file to its exit code. Read it top to bottom.
+//! `runner run`: one experiment from its file to its exit code. Read it top to bottom. `runner resume` goes on with one
+//! that had stopped.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 
-use super::failure::{Failure, Placed, exit_code_of, placed};
+use super::failure::{Failure, placed};
+use super::log::{Log, ShowArgs, WorkArgs, report, whole};
 use super::out::Out;
-use super::terminal::Terminal;
-use super::{FileArgs, Folders, Output, view};
-use crate::exec::{self, DataFolders, Runner};
+use super::{FileArgs, Folders};
+use crate::exec::{self, DataFolders, Sources};
 use crate::ml::Numerics;
-use crate::plan;
-use crate::record::{Event, Line, Problem, ProblemKind, RunRecord, StepState};
+use crate::plan::{self, Plan};
+use crate::record::{Event, Problem, ProblemKind, RunRecord, RunStatus};
 use crate::spec::Experiment;
-use crate::store::{RunFolder, Store, StoreError, new_run_id};
+use crate::store::{Store, new_run_id};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) file: FileArgs,
-    /// Worker threads; 0 means one per core
-    #[arg(long, short = 'j', value_name = "N", default_value_t = 0, alias = "threads", value_parser = clap::value_parser!(u16).range(0..=1024))]
-    pub(super) jobs: u16,
-    /// No progress, no table: only errors and the exit code
-    #[arg(long, short)]
-    pub(super) quiet: bool,
-    /// What to print at the end: a table, or the record as one JSON document
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) output: Output,
-    /// Prints every event as a line of JSON while the run goes on, instead of the table
-    #[arg(long, conflicts_with = "output")]
-    pub(super) events: bool,
+    #[command(flatten)]
+    pub(super) work: WorkArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// Run id, a unique beginning of one, or `latest`
+    #[arg(default_value = "latest")]
+    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) work: WorkArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
 }
 
 pub(super) fn run(args: &RunArgs, place: &Folders, out: &mut Out) -> Result<u8, Failure> {
     // The file, all its faults at once.
     let experiment = Experiment::load(&args.file.file, &args.file.overrides())?;
 
-    // The data, read once and hashed as the bytes that it is.
-    let folders = DataFolders { data_dir: place.data_dir.clone() };
-    let sources = exec::read_sources(&experiment, &folders)
-        .map_err(|problems| Failure::Problems(problems.into_iter().map(|p| placed(p, &experiment)).collect()))?;
-
-    // The plan: every key is known before work starts.
+    // The data, hashed as the bytes that it is, and the plan: every key is known before work starts.
     let numerics = Numerics::detect();
-    let plan = Arc::new(plan::build(&experiment, &sources.files, numerics));
+    let (plan, sources) = planned(&experiment, place, numerics)?;
 
     // The run is registered.
     let store = Arc::new(Store::open(&place.runs, place.store.as_deref())?);
-    let runner = Runner::new(usize::from(args.jobs));
-    let begun = Instant::now();
+    sources.remember(&store);
+    let runner = args.work.runner(&experiment, &plan);
     let now = jiff::Zoned::now();
     let salt = format!("{now} {}", std::process::id());
     let stamp = now.strftime("%Y%m%d-%H%M%S").to_string();
     let folder = store.register(&new_run_id(&stamp, &experiment.name, salt.as_bytes()))?;
     let mut log = Log {
         folder,
-        begun,
+        experiment: &experiment,
+        begun: Instant::now(),
+        before: 0.0,
         record: RunRecord::new(),
-        terminal: Terminal::new(out, args.quiet || args.output == Output::Json || args.events),
-        stream: args.events,
+        terminal: args.show.terminal(out),
+        show: args.show,
         out,
     };
     let stop = runner.stop_handle();
@@ -71,121 +72,111 @@ pub(super) fn run(args: &RunArgs, place: &Folders, out: &mut Out) -> Result<u8, 
         run: log.folder.id().to_owned(),
         name: experiment.name.clone(),
         description: experiment.description.clone(),
-        at: now.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string(),
+        at: stamp_of(&now),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         threads: runner.threads(),
         numerics: numerics.word().to_owned(),
         experiment: experiment.resolved().clone(),
+        folder: whole(&experiment.folder).to_string_lossy().into_owned(),
     })?;
-    log.emit(Event::DataRead { files: sources.named.clone() })?;
 
-    // The steps.
-    let bytes = Arc::new(sources.bytes);
-    let ran = runner.run(&plan, &store, &bytes, &mut |event| log.emit(event))?;
+    // The steps, then metrics, winner, files of the run folder, record.
+    log.carry_out(&runner, &plan, &store, sources)
+}
 
-    // Metrics, winner, files of the run folder, record.
-    if !ran.interrupted {
-        log.finish(&experiment, &plan, &ran, &store)?;
-        log.emit(Event::RunFinished { seconds: begun.elapsed().as_secs_f64() })?;
+pub(super) fn resume(args: &ResumeArgs, place: &Folders, out: &mut Out) -> Result<u8, Failure> {
+    place.look()?;
+    let store = Arc::new(Store::open(&place.runs, place.store.as_deref())?);
+    let id = store.find_run(&args.run)?;
+    let (folder, trace) = store.reopen(&id)?;
+    let record = RunRecord::fold(trace.lines.iter().map(|line| &line.event));
+    if record.status == RunStatus::Finished {
+        // Killed between its last event and its record.
+        if store.read_run_file(&id, "record.json").is_err() {
+            folder.write("record.json", record.to_json().as_bytes())?;
+        }
+        out.note(&format!("run {id} is finished; there is nothing to go on with\n"));
+        report(&record, folder.path(), args.show, out)?;
+        return Ok(super::failure::exit_code_of(&record));
     }
-    log.folder.write("record.json", log.record.to_json().as_bytes())?;
-    log.terminal.end();
+    if record.volatile.run.is_empty() {
+        let text = format!("run {id} stopped before it was written down what it is");
+        return Err(Problem::new(ProblemKind::User, text).hint("start it again with `runner run FILE`").into());
+    }
 
-    // What came of it.
-    let Log { record, folder, out, .. } = log;
-    report(&record, &experiment, folder.path(), args, out)?;
-    Ok(exit_code_of(&record))
-}
-
-/// Takes every event: into the record, onto the disk, onto the terminal.
-struct Log<'a> {
-    folder: RunFolder<'a>,
-    begun: Instant,
-    record: RunRecord,
-    terminal: Terminal,
-    stream: bool,
-    out: &'a mut Out,
-}
-
-impl Log<'_> {
-    fn emit(&mut self, event: Event) -> Result<(), StoreError> {
-        emit(
-            &mut self.folder,
-            self.begun,
-            &mut self.record,
-            &mut self.terminal,
-            self.stream.then_some(&mut *self.out),
-            event,
+    // The same experiment, data and keys as then.
+    let experiment = stored_experiment(&record)?;
+    let numerics = stored_numerics(&record)?;
+    let (plan, sources) = planned(&experiment, place, numerics)?;
+    let unlike = |what: String| {
+        Failure::from(
+            Problem::new(ProblemKind::User, what).hint("start a new run: `runner run FILE` takes up what still fits"),
         )
+    };
+    for (then, now) in record.data.iter().zip(&sources.named) {
+        if then.digest != now.digest {
+            return Err(unlike(format!("{} has changed since run {id} began", now.path)));
+        }
+    }
+    let moved = record.steps.iter().find(|s| plan.steps.iter().all(|now| now.key != s.key));
+    if let Some(step) = moved {
+        return Err(unlike(format!("this version of runner computes {} of run {id} in another way", step.step)));
     }
 
-    fn finish(
-        &mut self,
-        experiment: &Experiment,
-        plan: &plan::Plan,
-        ran: &exec::Ran,
-        store: &Store,
-    ) -> Result<(), StoreError> {
-        let mut events: Vec<Event> = Vec::new();
-        let mut record = self.record.clone();
-        exec::finish(experiment, plan, ran, store, &self.folder, &mut record, &mut |record, event| {
-            record.apply(&event);
-            events.push(event);
-            Ok(())
-        })?;
-        events.into_iter().try_for_each(|event| self.emit(event))
-    }
+    let runner = args.work.runner(&experiment, &plan);
+    let before = trace.lines.last().map_or(0.0, |line| line.t);
+    let mut log = Log {
+        folder,
+        experiment: &experiment,
+        begun: Instant::now(),
+        before,
+        record,
+        terminal: args.show.terminal(out),
+        show: args.show,
+        out,
+    };
+    let stop = runner.stop_handle();
+    let _ = ctrlc::set_handler(move || stop.stop());
+    log.emit(Event::Resumed { at: stamp_of(&jiff::Zoned::now()), threads: runner.threads() })?;
+    log.carry_out(&runner, &plan, &store, sources)
 }
 
-fn emit(
-    folder: &mut RunFolder<'_>,
-    begun: Instant,
-    record: &mut RunRecord,
-    terminal: &mut Terminal,
-    stream: Option<&mut Out>,
-    event: Event,
-) -> Result<(), StoreError> {
-    let line = Line { v: Line::FORMAT, t: begun.elapsed().as_secs_f64(), event };
-    record.apply(&line.event);
-    terminal.show(&line.event);
-    let text = serde_json::to_string(&line).unwrap_or_default();
-    if let Some(out) = stream {
-        // A reader that went away does not stop the run.
-        let _ = out.line(&text);
-    }
-    // Progress is for the eye only.
-    match line.event {
-        Event::StepProgress { .. } => Ok(()),
-        _ => folder.append_event(&text),
-    }
+fn stamp_of(now: &jiff::Zoned) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
 }
 
-fn report(
-    record: &RunRecord,
+/// The plan of an experiment, and its data files. What the store remembers of large files is believed.
+pub(super) fn planned(
     experiment: &Experiment,
-    folder: &Path,
-    args: &RunArgs,
-    out: &mut Out,
-) -> Result<(), Failure> {
-    for step in &record.steps {
-        if let StepState::Failed(problem) = &step.state {
-            let Placed { problem, shown_place } = placed(problem.clone(), experiment);
-            out.note(&Placed { problem, shown_place }.render());
-        }
-    }
-    for missed in &record.missed {
-        let got = missed.value.map_or_else(|| "it is undefined".to_owned(), |v| format!("got {v:.4}"));
-        let message = format!("{} of {}: expected {}, {got}", missed.metric.word(), missed.model, missed.bound);
-        out.note(&placed(Problem::new(ProblemKind::Step, message).at("assert"), experiment).render());
-    }
-    if args.events || (args.quiet && args.output == Output::Text) {
-        return Ok(());
-    }
-    match args.output {
-        Output::Json => out.text(&record.to_json())?,
-        Output::Text => {
-            out.text(&view::summary(record, &experiment.allow, folder))?;
-        }
-    }
-    Ok(())
+    place: &Folders,
+    numerics: Numerics,
+) -> Result<(Arc<Plan>, Sources), Failure> {
+    let memory = Store::look(&place.runs, place.store.as_deref())?;
+    let sources = sources(experiment, place, Some(&memory))?;
+    Ok((Arc::new(plan::build(experiment, &sources.files, numerics)), sources))
+}
+
+/// The data files of an experiment.
+pub(super) fn sources(experiment: &Experiment, place: &Folders, memory: Option<&Store>) -> Result<Sources, Failure> {
+    let folders = DataFolders { data_dir: place.data_dir.clone() };
+    exec::read_sources_with(experiment, &folders, memory)
+        .map_err(|problems| Failure::Problems(problems.into_iter().map(|p| placed(p, experiment)).collect()))
+}
+
+/// The experiment of a run, as it was resolved.
+pub(super) fn stored_experiment(record: &RunRecord) -> Result<Experiment, Failure> {
+    Ok(Experiment::from_resolved(&record.experiment, PathBuf::from(&record.volatile.folder))?)
+}
+
+/// The SIMD level of a run, where this processor has it.
+pub(super) fn stored_numerics(record: &RunRecord) -> Result<Numerics, Failure> {
+    let level = Numerics::ALL.iter().copied().find(|n| n.word() == record.numerics && n.available());
+    level.ok_or_else(|| {
+        let text = format!(
+            "the run needs a processor with {}, and this one has {}",
+            record.numerics,
+            Numerics::detect().word()
+        );
+        Problem::new(ProblemKind::User, text).hint("use a machine that has it, or run the experiment anew").into()
+    })
 }

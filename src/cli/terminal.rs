@@ -40,6 +40,13 @@ impl Terminal {
     pub(super) fn show(&mut self, event: &Event) {
         match event {
             Event::RunStarted { run, .. } => self.say(&format!("run {run}")),
+            Event::DataRead { .. }
+            | Event::Planned { .. }
+            | Event::ModelJudged { .. }
+            | Event::WinnerChosen { .. }
+            | Event::Warned { .. }
+            | Event::BoundMissed { .. }
+            | Event::FileWritten { .. } => {}
             Event::StepStarted { step } => {
                 if let Mode::Live(all, bars) = &mut self.mode {
                     let style =
@@ -68,8 +75,20 @@ impl Terminal {
                 self.say(&format!("  failed  {step}"));
             }
             Event::StepSkipped { because, .. } => *self.skipped.entry(because.clone()).or_default() += 1,
-            Event::Interrupted => self.say("interrupted: what is finished is kept"),
-            _ => {}
+            Event::Resumed { .. } => self.say("  goes on"),
+            Event::StepAwaited { step, process } => {
+                let whose = process.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"));
+                self.say(&format!("  waits   {step:<32} {whose} computes it"));
+            }
+            Event::ObjectLost { step, digest, problem } => {
+                let object = digest.short(12);
+                self.say(&format!("  lost    {step:<32} object {object} {problem}; it is made anew"));
+            }
+            Event::Interrupted => {
+                self.say("interrupted: what is finished is kept");
+                self.end();
+            }
+            Event::RunFinished { .. } => self.end(),
         }
     }
 
@@ -93,8 +112,9 @@ impl Terminal {
         for (because, n) in std::mem::take(&mut self.skipped) {
             self.say(&format!("  skipped {n} {} because {because} failed", if n == 1 { "step" } else { "steps" }));
         }
-        if self.stored > 0 {
-            let many = if self.stored == 1 { "1 step was" } else { &format!("{} steps were", self.stored) };
+        let stored = std::mem::take(&mut self.stored);
+        if stored > 0 {
+            let many = if stored == 1 { "1 step was" } else { &format!("{stored} steps were") };
             self.say(&format!("  {many} in the store already"));
         }
         if let Mode::Live(all, bars) = &mut self.mode {

@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::ml::Severity;
 use crate::ml::metrics::{Judgement, Metric};
-use crate::record::{RunRecord, RunStatus, StepState};
+use crate::record::{Brief, RunRecord, RunStatus, StepState};
 use crate::spec::Waiver;
 
 /// The metrics that fit on a line where the experiment does not name its own.
@@ -22,7 +22,7 @@ const HEADLINE: [Metric; 7] = [
     Metric::Silhouette,
 ];
 
-fn table(header: Vec<String>) -> Table {
+pub(super) fn table(header: Vec<String>) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header);
@@ -31,8 +31,16 @@ fn table(header: Vec<String>) -> Table {
 
 /// Everything after the first column to the right, without blanks at the ends of lines.
 fn render(mut table: Table) -> String {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    let right: Vec<usize> = (1..table.column_count()).collect();
+    render_with(table, &right)
+}
+
+/// The columns at these positions to the right, the others to the left, without blanks at the ends of lines.
+pub(super) fn render_with(mut table: Table, right: &[usize]) -> String {
+    for (i, column) in table.column_iter_mut().enumerate() {
+        if right.contains(&i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
@@ -70,6 +78,43 @@ fn models(record: &RunRecord, part: &str, pick: impl Fn(usize) -> Option<Judgeme
     render(table)
 }
 
+/// Classes in the table of recalls; the files have all of them.
+const MOST_CLASSES: usize = 12;
+
+/// Where the models learnt groups: how far each class of the test part was told from the other groups, those first that
+/// the winner (or the first model) misses most.
+fn recalls(record: &RunRecord) -> String {
+    if record.experiment.pointer("/dataset/train_on").and_then(|t| t.as_str()) != Some("group") {
+        return String::new();
+    }
+    let judged: Vec<(&str, &Judgement)> =
+        record.models.iter().filter_map(|m| Some((m.name.as_str(), m.test.as_ref()?))).collect();
+    let winner = record.winner.as_ref().map(|w| w.model.as_str());
+    let Some((_, first)) = judged.iter().find(|(name, _)| Some(*name) == winner).or(judged.first()) else {
+        return String::new();
+    };
+    let mut order: Vec<usize> = (0..first.group_recalls.len()).collect();
+    order.sort_by(|&a, &b| first.group_recalls[a].recall.total_cmp(&first.group_recalls[b].recall));
+    let shown = order.len().min(MOST_CLASSES);
+    let mut header = vec!["  recall by class, test".to_owned(), "group".into(), "rows".into()];
+    header.extend(judged.iter().map(|(name, _)| (*name).to_owned()));
+    let mut table = table(header);
+    for &at in &order[..shown] {
+        let class = &first.group_recalls[at];
+        let mut row = vec![format!("  {}", class.class), class.group.clone(), class.support.to_string()];
+        row.extend(judged.iter().map(|(_, j)| {
+            let same = j.group_recalls.get(at).filter(|r| r.class == class.class);
+            same.map_or_else(|| "-".into(), |r| format!("{:.4}", r.recall))
+        }));
+        table.add_row(row);
+    }
+    let more = match order.len() - shown {
+        0 => String::new(),
+        more => format!("  … and {more} more in binary_label/recall_by_class.csv\n"),
+    };
+    if shown == 0 { String::new() } else { format!("\n{}{more}", render(table)) }
+}
+
 /// A run for people.
 pub(super) fn summary(record: &RunRecord, allow: &[Waiver], folder: &Path) -> String {
     let mut out = String::new();
@@ -90,6 +135,7 @@ pub(super) fn summary(record: &RunRecord, allow: &[Waiver], folder: &Path) -> St
         out.push('\n');
     }
     out.push_str(&models(record, "test", |i| record.models[i].test.clone()));
+    out.push_str(&recalls(record));
     if let Some(winner) = &record.winner {
         out.push_str(&format!(
             "\n* winner by {} on {}: {} ({:.4})\n",
@@ -152,6 +198,11 @@ fn ledger(record: &RunRecord) -> String {
             parts.push(format!("{} rows x {} columns", entry.rows_after, entry.columns_after));
             parts.extend(entry.counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")));
         }
+        if matches!(entry.step.as_str(), "replace" | "clip" | "derive") {
+            // Of counts by column only the sum.
+            let counted = entry.counts.iter().filter(|(name, n)| *n > 0 && !name.contains(" in "));
+            parts.extend(counted.map(|(name, n)| format!("{n} {name}")));
+        }
         if entry.rows_before != entry.rows_after {
             parts.push(format!("rows {} -> {}", entry.rows_before, entry.rows_after));
         }
@@ -166,7 +217,7 @@ fn ledger(record: &RunRecord) -> String {
 }
 
 /// The list of runs.
-pub(super) fn runs(rows: &[(String, Option<Result<RunRecord, String>>)]) -> String {
+pub(super) fn runs(rows: &[(String, Option<Result<Brief, String>>)]) -> String {
     let mut list = table(["run", "status", "winner", "metric", "value", "seconds"].map(str::to_owned).to_vec());
     for (id, record) in rows {
         match record {

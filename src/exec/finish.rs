@@ -9,8 +9,10 @@ use crate::digest::Digest;
 use crate::ml::metrics::{Judgement, Metric};
 use crate::ml::{Code, Role, SplitSpec, Warning};
 use crate::plan::Plan;
-use crate::record::{Event, Missed, RunRecord, Summary, label_csv, multiclass_csv};
+use crate::record::{Event, Missed, RunRecord, Summary, class_recall_csv, label_csv, multiclass_csv};
+use crate::spec::dataset::CleanStep;
 use crate::spec::{ClusterLabels, Experiment, JudgedOn};
+use crate::step::SAMPLED_AWAY;
 use crate::store::{RunFolder, Store, StoreError};
 
 /// Chooses the winner, checks the bounds and writes the files of the run folder.
@@ -47,6 +49,9 @@ pub fn finish(
             }
         }
     }
+    if let Some(warning) = thinned_then_made_up(experiment, record) {
+        emit(record, Event::Warned { warning })?;
+    }
     for event in verdict(experiment, plan, &judged) {
         emit(record, event)?;
     }
@@ -73,9 +78,11 @@ pub fn finish(
             let summary = Summary { classes: &frame.labels.classes, rows };
             let csv = multiclass_csv(&summary);
             write(record, &format!("{folder}multiclass/multiclass_metrics_summary.csv"), csv.as_bytes())?;
-            if frame.grouping.as_ref().is_some_and(|g| g.positive.is_some()) {
+            if frame.grouping.is_some() {
                 let csv = label_csv(&summary);
                 write(record, &format!("{folder}binary_label/label_from_type_metrics.csv"), csv.as_bytes())?;
+                let csv = class_recall_csv(&summary);
+                write(record, &format!("{folder}binary_label/recall_by_class.csv"), csv.as_bytes())?;
             }
         }
     }
@@ -107,6 +114,30 @@ pub fn finish(
     }
     let log = preprocessing_log(record);
     write(record, "data_preprocessing_log.json", log.as_bytes())
+}
+
+/// S23: `sample` took real rows of a class, and balancing made up others in their place.
+fn thinned_then_made_up(experiment: &Experiment, record: &RunRecord) -> Option<Warning> {
+    if !experiment.balance.oversamples() {
+        return None;
+    }
+    let counts = |step: &str, name: &str| -> Option<BTreeMap<String, u64>> {
+        let notes = &record.steps.iter().find(|s| s.step == step)?.notes;
+        let (_, fact) = notes.facts.iter().find(|(n, _)| n == name)?;
+        Some(fact.as_object()?.iter().map(|(class, n)| (class.clone(), n.as_u64().unwrap_or_default())).collect())
+    };
+    let (before, after) = (counts("split", "train rows")?, counts("balance", "train rows")?);
+    let classes: Vec<String> = counts("clean", SAMPLED_AWAY)?
+        .into_iter()
+        .filter_map(|(class, gone)| {
+            let made = after.get(&class)?.saturating_sub(*before.get(&class)?);
+            (made > 0).then(|| format!("{class:?} ({gone} dropped, {made} made up)"))
+        })
+        .collect();
+    let at = experiment.clean.iter().position(|step| matches!(step, CleanStep::Sample(_)))?;
+    let message =
+        format!("rows dropped by sample, then made up by {}: {}", experiment.balance.word(), classes.join(", "));
+    (!classes.is_empty()).then(|| Warning::new(Code::S23, message).at(format!("clean.{at}")))
 }
 
 /// The winner, the warnings that it calls for, and the bounds that were missed.
@@ -176,6 +207,7 @@ fn verdict(experiment: &Experiment, plan: &Plan, judged: &[(usize, Role, Judgeme
         for text in [low, high].into_iter().flatten() {
             events.push(Event::BoundMissed {
                 missed: Missed { model: name.clone(), metric: bound.metric, bound: text, value },
+                place: None,
             });
         }
     }

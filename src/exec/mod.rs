@@ -1,25 +1,32 @@
 //! Runs a plan: every step as soon as what it needs is there, on one rayon pool, with one channel of events.
 
 mod files;
+mod find;
 mod finish;
+mod forecast;
+mod limits;
+mod schedule;
+mod work;
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::Duration;
 
 use thiserror::Error;
 
-pub use files::{DataFolders, Sources, read_sources};
+pub use files::{DataFolders, SourceData, Sources, read_sources, read_sources_with};
 pub use finish::finish;
+pub use forecast::{Forecast, Outlook, Reason, forecast};
 
-use crate::ml::Progress;
+pub use crate::step::SourceBytes;
+
+use crate::digest::Digest;
 use crate::plan::{Plan, Step};
-use crate::record::{Event, How, PlannedStep, Problem, ProblemKind};
-use crate::step::{Artifact, Outcome, SourceBytes, StepError, Work};
-use crate::store::{Entry, Store, StoreError};
+use crate::record::{Event, PlannedStep};
+use crate::step::Artifact;
+use crate::store::{Different, Entry, Store, StoreError};
+use work::{Done, Failed};
 
 /// What stops a run as a whole.
 #[derive(Debug, Error)]
@@ -45,23 +52,17 @@ impl Stop {
 
 #[derive(Debug)]
 enum Message {
-    Started(usize),
-    Progress(usize, u16),
-    Done(usize, Result<Done, Failed>),
+    Started(u64),
+    Progress(u64, u16),
+    Ended(Ended),
     Stop,
 }
 
+/// How a try at a step ended.
 #[derive(Debug)]
-struct Done {
-    entry: Entry,
-    how: How,
-    artifacts: BTreeMap<String, Arc<Artifact>>,
-}
-
-#[derive(Debug)]
-enum Failed {
-    Step(Problem),
-    Store(StoreError),
+struct Ended {
+    ticket: u64,
+    result: Box<Result<Done, Failed>>,
 }
 
 /// How the steps of a plan came out.
@@ -71,7 +72,24 @@ pub struct Ran {
     pub entries: BTreeMap<usize, Entry>,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// Steps that gave other bytes than before, of those that were to be checked.
+    pub different: Vec<Different>,
 }
+
+impl Ran {
+    /// Forgets the steps that gave an object which is not in the store any more: their indices.
+    pub fn forget(&mut self, digest: &Digest) -> Vec<usize> {
+        let gave = |entry: &Entry| entry.outputs.values().any(|o| o.digest == *digest);
+        let indices: Vec<usize> = self.entries.iter().filter(|(_, e)| gave(e)).map(|(i, _)| *i).collect();
+        for index in &indices {
+            self.entries.remove(index);
+        }
+        indices
+    }
+}
+
+/// How long a step may take.
+pub type Timeout<'a> = &'a dyn Fn(&Step) -> Option<Duration>;
 
 /// A run being prepared; [`Runner::stop_handle`] can be given away before it starts.
 #[derive(Debug)]
@@ -79,15 +97,10 @@ pub struct Runner {
     sender: Sender<Message>,
     receiver: Receiver<Message>,
     threads: usize,
-}
-
-/// Where a step stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Running,
-    Done,
-    Lost,
+    memory: u64,
+    keep_going: bool,
+    recheck: BTreeMap<usize, BTreeMap<String, Digest>>,
+    timeouts: Vec<Option<Duration>>,
 }
 
 impl Runner {
@@ -96,7 +109,44 @@ impl Runner {
     pub fn new(threads: usize) -> Self {
         let (sender, receiver) = channel();
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        Self { sender, receiver, threads: if threads == 0 { cores() } else { threads } }
+        Self {
+            sender,
+            receiver,
+            threads: if threads == 0 { cores() } else { threads },
+            memory: limits::default_memory(),
+            keep_going: true,
+            recheck: BTreeMap::new(),
+            timeouts: Vec::new(),
+        }
+    }
+
+    /// Holds steps back while others take so many bytes of memory that both would be more than this. A single step
+    /// that needs more runs alone.
+    #[must_use]
+    pub fn memory(mut self, bytes: Option<u64>) -> Self {
+        self.memory = bytes.unwrap_or_else(limits::default_memory);
+        self
+    }
+
+    /// Whether steps that do not need a failed one go on; they do unless this says otherwise.
+    #[must_use]
+    pub fn keep_going(mut self, keep_going: bool) -> Self {
+        self.keep_going = keep_going;
+        self
+    }
+
+    /// How long each step of a plan may take, by its index.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Vec<Option<Duration>>) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Computes these steps although they are stored, and compares their outputs with these digests.
+    #[must_use]
+    pub fn recheck(mut self, steps: BTreeMap<usize, BTreeMap<String, Digest>>) -> Self {
+        self.recheck = steps;
+        self
     }
 
     /// Worker threads.
@@ -116,216 +166,21 @@ impl Runner {
     /// # Errors
     /// [`ExecError`] where the store or the machine fails; a failed step is an event, not an error.
     pub fn run(
-        self,
+        &self,
         plan: &Arc<Plan>,
         store: &Arc<Store>,
-        sources: &Arc<Vec<SourceBytes>>,
+        sources: &Arc<Vec<SourceData>>,
         emit: &mut dyn FnMut(Event) -> Result<(), StoreError>,
     ) -> Result<Ran, ExecError> {
-        emit(Event::Planned {
-            steps: plan
-                .steps
-                .iter()
-                .map(|s| PlannedStep { step: s.name.clone(), kind: s.recipe.step.word().to_owned(), key: s.key })
-                .collect(),
-        })?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
-            .thread_name(|i| format!("worker-{i}"))
-            .build()
-            .map_err(|e| ExecError::Threads(e.to_string()))?;
-        let shared = Arc::new(Shared {
-            plan: plan.clone(),
-            store: store.clone(),
-            sources: sources.clone(),
-            held: Mutex::new(BTreeMap::new()),
-        });
-        let mut state = vec![State::Waiting; plan.steps.len()];
-        let mut open_dependants = vec![0_usize; plan.steps.len()];
-        for step in &plan.steps {
-            for input in &step.inputs {
-                open_dependants[input.step] += 1;
-            }
-        }
-        let mut ran = Ran::default();
-        loop {
-            for index in 0..plan.steps.len() {
-                let ready = state[index] == State::Waiting
-                    && plan.steps[index].inputs.iter().all(|i| state[i.step] == State::Done);
-                if ready {
-                    state[index] = State::Running;
-                    let (shared, sender) = (shared.clone(), self.sender.clone());
-                    let entries: BTreeMap<usize, Entry> = plan.steps[index]
-                        .inputs
-                        .iter()
-                        .filter_map(|i| ran.entries.get(&i.step).map(|e| (i.step, e.clone())))
-                        .collect();
-                    pool.spawn(move || {
-                        let result = shared.step(index, &entries, &sender);
-                        let _ = sender.send(Message::Done(index, result));
-                    });
-                }
-            }
-            if !state.contains(&State::Running) {
-                return Ok(ran);
-            }
-            let Ok(message) = self.receiver.recv() else { return Ok(ran) };
-            match message {
-                Message::Started(index) => emit(Event::StepStarted { step: plan.steps[index].name.clone() })?,
-                Message::Progress(index, thousandths) => {
-                    emit(Event::StepProgress { step: plan.steps[index].name.clone(), thousandths })?;
-                }
-                Message::Stop => {
-                    ran.interrupted = true;
-                    emit(Event::Interrupted)?;
-                    // The workers are left to the end of the process: nothing that they do later is half-written.
-                    std::mem::forget(pool);
-                    return Ok(ran);
-                }
-                Message::Done(index, Ok(done)) => {
-                    state[index] = State::Done;
-                    emit(finished(&plan.steps[index], &done))?;
-                    ran.entries.insert(index, done.entry);
-                    let mut held = shared.held();
-                    if open_dependants[index] > 0 {
-                        held.insert(index, done.artifacts);
-                    }
-                    for input in &plan.steps[index].inputs {
-                        open_dependants[input.step] -= 1;
-                        if open_dependants[input.step] == 0 {
-                            held.remove(&input.step);
-                        }
-                    }
-                }
-                Message::Done(_, Err(Failed::Store(error))) => {
-                    std::mem::forget(pool);
-                    return Err(error.into());
-                }
-                Message::Done(index, Err(Failed::Step(problem))) => {
-                    state[index] = State::Lost;
-                    emit(Event::StepFailed { step: plan.steps[index].name.clone(), problem })?;
-                    // Steps stand after what they need, so one pass finds all that is lost with this one.
-                    for later in index + 1..plan.steps.len() {
-                        let needs_lost = plan.steps[later].inputs.iter().any(|i| state[i.step] == State::Lost);
-                        if state[later] == State::Waiting && needs_lost {
-                            state[later] = State::Lost;
-                            emit(Event::StepSkipped {
-                                step: plan.steps[later].name.clone(),
-                                because: plan.steps[index].name.clone(),
-                            })?;
-                        }
-                    }
-                }
-            }
-        }
+        emit(planned(plan))?;
+        self.go_on(plan, store, sources, Ran::default(), emit)
     }
 }
 
-fn finished(step: &Step, done: &Done) -> Event {
-    let mut notes = done.entry.notes.clone();
-    for warning in &mut notes.warnings {
-        // A note is stored without the label of this experiment; here it gets its place.
-        match &warning.place {
-            None if !step.place.is_empty() => warning.place = Some(step.place.clone()),
-            _ => {}
-        }
-    }
-    Event::StepFinished {
-        step: step.name.clone(),
-        how: done.how,
-        seconds: done.entry.seconds,
-        outputs: done.entry.outputs.iter().map(|(name, o)| (name.clone(), o.digest)).collect(),
-        notes,
-    }
-}
-
-struct Shared {
-    plan: Arc<Plan>,
-    store: Arc<Store>,
-    sources: Arc<Vec<SourceBytes>>,
-    /// Outputs that later steps still need, by step.
-    held: Mutex<BTreeMap<usize, BTreeMap<String, Arc<Artifact>>>>,
-}
-
-impl Shared {
-    fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, BTreeMap<String, Arc<Artifact>>>> {
-        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn step(&self, index: usize, entries: &BTreeMap<usize, Entry>, sender: &Sender<Message>) -> Result<Done, Failed> {
-        let step = &self.plan.steps[index];
-        if let Some(entry) = self.store.entry(&step.key).map_err(Failed::Store)? {
-            return Ok(Done { entry, how: How::Stored, artifacts: BTreeMap::new() });
-        }
-        let _ = sender.send(Message::Started(index));
-        let begun = Instant::now();
-        let last = AtomicU16::new(0);
-        let listener = |share: f64| {
-            let thousandths = (share.clamp(0.0, 1.0) * 1000.0) as u16;
-            // One message per hundredth: the terminal shows no more.
-            if thousandths >= last.load(Ordering::Relaxed).saturating_add(10) {
-                last.store(thousandths, Ordering::Relaxed);
-                let _ = sender.send(Message::Progress(index, thousandths));
-            }
-        };
-        let mut inputs = BTreeMap::new();
-        for input in &step.inputs {
-            inputs.insert(input.name.clone(), self.input(input.step, &input.output, entries)?);
-        }
-        let work = Work { recipe: &step.recipe, inputs, sources: &self.sources, progress: Progress::new(&listener) };
-        let outcome = match catch_unwind(AssertUnwindSafe(|| crate::step::run(&work))) {
-            Ok(outcome) => outcome,
-            Err(panic) => {
-                let text = panic
-                    .downcast_ref::<String>()
-                    .cloned()
-                    .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
-                    .unwrap_or_else(|| "no message".into());
-                Err(StepError::Recipe(format!("the step panicked: {text}")))
-            }
-        };
-        let Outcome { outputs, notes } = outcome.map_err(|e| Failed::Step(e.problem(&step.place)))?;
-        let mut stored = BTreeMap::new();
-        let mut artifacts = BTreeMap::new();
-        for (name, artifact) in outputs {
-            let bytes = artifact.encode().map_err(|e| Failed::Step(e.problem(&step.place)))?;
-            stored.insert(name.clone(), self.store.put(&bytes).map_err(Failed::Store)?);
-            artifacts.insert(name, Arc::new(artifact));
-        }
-        let entry = Entry::new(step.key, stored, notes, begun.elapsed().as_secs_f64());
-        self.store.put_entry(&step.name, &step.recipe.to_json(), &entry).map_err(|error| match error {
-            StoreError::Nondeterministic(_) => Failed::Step(
-                Problem::new(ProblemKind::Bug, error.to_string()).hint("please report it with the experiment"),
-            ),
-            other => Failed::Store(other),
-        })?;
-        Ok(Done { entry, how: How::Computed, artifacts })
-    }
-
-    /// An output of an earlier step: from memory, or from the store.
-    fn input(&self, step: usize, output: &str, entries: &BTreeMap<usize, Entry>) -> Result<Arc<Artifact>, Failed> {
-        if let Some(artifact) = self.held().get(&step).and_then(|outputs| outputs.get(output)) {
-            return Ok(artifact.clone());
-        }
-        let stored = entries.get(&step).and_then(|e| e.outputs.get(output)).ok_or_else(|| {
-            Failed::Step(match output {
-                "balanced" => Problem::new(
-                    ProblemKind::User,
-                    "the npz file has no X_train_unSMOTE, so no balanced rows beside the raw ones",
-                )
-                .at("balance")
-                .hint("use `balance: none`, or `balance: smote`"),
-                part => Problem::new(ProblemKind::User, format!("the {part} part has no row"))
-                    .at("split")
-                    .hint(format!("give it more rows with `{part}_size`")),
-            })
-        })?;
-        let bytes = self.store.get(stored).map_err(Failed::Store)?;
-        let artifact = Artifact::decode(bytes).map_err(|e| Failed::Step(e.problem(&self.plan.steps[step].place)))?;
-        let artifact = Arc::new(artifact);
-        self.held().entry(step).or_default().insert(output.to_owned(), artifact.clone());
-        Ok(artifact)
-    }
+/// The event that tells the steps.
+fn planned(plan: &Plan) -> Event {
+    let step = |s: &Step| PlannedStep { step: s.name.clone(), kind: s.recipe.step.word().to_owned(), key: s.key };
+    Event::Planned { steps: plan.steps.iter().map(step).collect() }
 }
 
 /// An output of a step, read from the store.

@@ -41,6 +41,18 @@ impl Default for Balance {
 }
 
 impl Balance {
+    /// Whether it makes rows that lie between others, so that a column needs an order for them to mean something.
+    #[must_use]
+    pub fn interpolates(&self) -> bool {
+        matches!(self, Self::Smote(_))
+    }
+
+    /// Whether it adds rows to small classes.
+    #[must_use]
+    pub fn oversamples(&self) -> bool {
+        matches!(self, Self::Smote(_) | Self::RandomOver(_))
+    }
+
     /// The seed that the experiment fixes, if it does.
     #[must_use]
     pub fn random_state(&self) -> Option<u64> {

@@ -84,18 +84,13 @@ impl GaussianMixture {
         seed: Seed,
         progress: Progress<'_>,
     ) -> Result<(GaussianMixtureModel, Vec<Warning>), MlError> {
-        let x = train.get().x();
-        self.check(x.nrows())?;
+        self.check(train.get().rows())?;
         let seed = self.random_state.map_or(seed, Seed::new);
         let mut best: Option<(GaussianMixtureModel, bool)> = None;
         for restart in 0..self.n_init {
             let kmeans = KMeans { n_clusters: self.n_components, n_init: 1, random_state: None, ..KMeans::default() };
             let (clusters, _) = kmeans.fit(train, seed.index(restart as u64), Progress::none())?;
-            let mut shares = Array2::zeros((x.nrows(), self.n_components));
-            for (row, cluster) in clusters.assign(x.view()).into_iter().enumerate() {
-                shares[[row, cluster as usize]] = 1.0;
-            }
-            let next = self.iterate(x, shares)?;
+            let next = self.begun_with(train.get(), &clusters.assign(train.get().x().view()))?;
             if best.as_ref().is_none_or(|best| next.0.lower_bound > best.0.lower_bound) {
                 best = Some(next);
             }
@@ -104,17 +99,52 @@ impl GaussianMixture {
         let Some((model, converged)) = best else {
             return Err(MlError::parameter("n_init", "expected a whole number of at least 1, got 0"));
         };
-        let mut warnings = Vec::new();
-        if !converged {
-            warnings.push(Warning::new(
-                Code::R02,
-                format!(
-                    "Gaussian mixture stopped after max_iter = {} iterations before it converged (tol = {})",
-                    self.max_iter, self.tol
-                ),
-            ));
+        Ok((model, self.warnings(converged)))
+    }
+
+    /// Fits the components once, beginning with these clusters of the training rows, each from 0 to `n_components`.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::fit`], and [`MlError::Data`] for clusters that do not fit the rows.
+    pub fn fit_from(
+        &self,
+        train: &Training<Dataset>,
+        clusters: &[u32],
+    ) -> Result<(GaussianMixtureModel, Vec<Warning>), MlError> {
+        self.check(train.get().rows())?;
+        let fits = clusters.len() == train.get().rows() && clusters.iter().all(|&c| (c as usize) < self.n_components);
+        if !fits {
+            return Err(MlError::data(format!(
+                "expected a cluster below {} for each of {} rows",
+                self.n_components,
+                train.get().rows()
+            )));
         }
-        Ok((model, warnings))
+        let clusters: Vec<i32> = clusters.iter().map(|&c| c as i32).collect();
+        let (model, converged) = self.begun_with(train.get(), &clusters)?;
+        Ok((model, self.warnings(converged)))
+    }
+
+    /// Iterates from rows that are each wholly of one component.
+    fn begun_with(&self, data: &Dataset, clusters: &[i32]) -> Result<(GaussianMixtureModel, bool), MlError> {
+        let mut shares = Array2::zeros((data.rows(), self.n_components));
+        for (row, &cluster) in clusters.iter().enumerate() {
+            shares[[row, cluster as usize]] = 1.0;
+        }
+        self.iterate(data.x(), shares)
+    }
+
+    fn warnings(&self, converged: bool) -> Vec<Warning> {
+        if converged {
+            return Vec::new();
+        }
+        vec![Warning::new(
+            Code::R02,
+            format!(
+                "Gaussian mixture stopped after max_iter = {} iterations before it converged (tol = {})",
+                self.max_iter, self.tol
+            ),
+        )]
     }
 
     fn check(&self, rows: usize) -> Result<(), MlError> {

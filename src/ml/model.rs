@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::dbscan::{Dbscan, DbscanModel};
-use super::forest::{DecisionTree, Forest, RandomForest};
+use super::forest::{DecisionTree, ExtraTrees, Forest, RandomForest};
 use super::gaussian_mixture::{GaussianMixture, GaussianMixtureModel};
 use super::gaussian_nb::{GaussianNb, GaussianNbModel};
 use super::kmeans::{KMeans, KMeansModel};
@@ -20,6 +20,7 @@ choice! {
     /// A model with its parameters.
     pub enum ModelSpec {
         RandomForest(RandomForest) = "random_forest",
+        ExtraTrees(ExtraTrees) = "extra_trees",
         DecisionTree(DecisionTree) = "decision_tree",
         Mlp(Mlp) = "mlp",
         KMeans(KMeans) = "kmeans",
@@ -58,6 +59,7 @@ impl ModelSpec {
     pub fn random_state(&self) -> Option<u64> {
         match self {
             Self::RandomForest(p) => p.random_state,
+            Self::ExtraTrees(p) => p.random_state,
             Self::DecisionTree(p) => p.random_state,
             Self::Mlp(p) => p.random_state,
             Self::KMeans(p) => p.random_state,
@@ -82,6 +84,10 @@ impl ModelSpec {
         let data = train.get();
         let (state, warnings) = match self {
             Self::RandomForest(p) => {
+                let (model, warnings) = p.fit(train, seed, progress)?;
+                (State::Forest(model), warnings)
+            }
+            Self::ExtraTrees(p) => {
                 let (model, warnings) = p.fit(train, seed, progress)?;
                 (State::Forest(model), warnings)
             }

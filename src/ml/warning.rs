@@ -48,6 +48,12 @@ codes! {
     S09,
     /// Rows, columns or values were changed or dropped while loading.
     S20,
+    /// SMOTE put values between those of a categorical column.
+    S21,
+    /// A class was thinned out, then oversampled.
+    S23,
+    /// A group of classes hides that one of them is missed.
+    S28,
     /// Balancing had too few rows of a class, or none of the kind that it needs, to do as asked.
     R01,
     /// A fit stopped before it converged.

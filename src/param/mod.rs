@@ -30,6 +30,13 @@ pub enum Shape {
         /// Take numbers and booleans too.
         loose: bool,
     },
+    /// Text that must parse.
+    Checked {
+        /// What it is, with its article.
+        what: &'static str,
+        /// Gives what is wrong, and the next move if one is known.
+        check: fn(&str) -> Result<(), Complaint>,
+    },
     /// One of these words, each with its documentation.
     Word(Vec<(&'static str, &'static str)>),
     /// `null`.
@@ -55,6 +62,9 @@ pub enum Shape {
     /// `null` removes an inherited entry.
     Named(Choice),
 }
+
+/// What is wrong with a text, and the next move if one is known.
+pub type Complaint = (String, Option<String>);
 
 /// The declared type of a parameter.
 pub trait Parameter {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Choice, Range, Record, Shape};
+use super::{Choice, Field, Range, Record, Shape};
 
 /// A parameter as read. Today it holds one value; a search space is a second variant that this one reader would
 /// learn, so searching needs no second language.
@@ -87,6 +87,7 @@ impl Shape {
                 }
             }
             Self::Text { .. } => "text".into(),
+            Self::Checked { what, .. } => (*what).into(),
             Self::Word(words) => one_of(words.iter().map(|(w, _)| *w)),
             Self::Null => "null".into(),
             Self::Either(all) => {
@@ -249,6 +250,13 @@ impl Reader {
                 value.clone()
             }
             (Shape::Text { loose: true }, Json::Number(_) | Json::Bool(_)) => Json::String(value.to_string()),
+            (Shape::Checked { check, .. }, Json::String(text)) => {
+                if let Err((message, hint)) = check(text) {
+                    self.fault(message, hint);
+                    return None;
+                }
+                value.clone()
+            }
             (Shape::Word(words), Json::String(word)) => {
                 if !words.iter().any(|(w, _)| w == word) {
                     let all = || words.iter().map(|(w, _)| *w);
@@ -285,11 +293,13 @@ impl Reader {
         let empty = Map::new();
         let bare;
         let map = match (value, record.short) {
-            (Json::Object(map), short) => {
-                // A map may itself be the bare value (`round: {a: 1}` never is, `replace: {a: b}` could be).
-                let _ = short;
-                map
+            (Json::Object(map), Some(short)) if is_bare_map(record, short, map) => {
+                let field = record.fields.iter().find(|f| f.name == short)?;
+                let read = self.read(&field.shape, value)?.into_value();
+                bare = Map::from_iter([(short.to_owned(), read)]);
+                return self.fill(record, &bare, true);
             }
+            (Json::Object(map), _) => map,
             (Json::Null, _) if record.fields.iter().all(|f| f.default.is_some()) => &empty,
             (value, Some(short)) if !value.is_null() => {
                 // The bare value stands for the short parameter; faults point at the value itself.
@@ -457,6 +467,13 @@ impl Reader {
         }
         found
     }
+}
+
+/// Whether a map is the value of the only parameter, itself a map (`derive: {ratio: a / b}`), and not a map with that
+/// parameter (`derive: {columns: {ratio: a / b}}`).
+fn is_bare_map(record: &Record, short: &str, map: &Map<String, Json>) -> bool {
+    let spelt_out = map.len() == 1 && map.get(short).is_some_and(Json::is_object);
+    matches!(record.fields.as_slice(), [Field { shape: Shape::Map(_), .. }]) && !spelt_out
 }
 
 fn number_of(whole: bool, range: Range, number: &serde_json::Number) -> Option<Json> {

@@ -9,6 +9,7 @@
 //! Steps work on columns (`table`), and the row-major matrix is made once at the end.
 
 mod choose;
+mod codes;
 mod constant;
 mod encode;
 mod impute;
@@ -32,6 +33,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use choose::ColumnNames;
+pub use codes::Coded;
 pub use constant::{DropConstant, FittedDropConstant};
 pub use encode::{EncodedColumn, FittedOneHot, FittedOrdinal, OneHot, Ordinal};
 pub use impute::{CategoryFill, Fill, FilledColumn, FittedImpute, Impute, NumericFill};

@@ -71,7 +71,8 @@ impl Quantile {
             let column = &table.columns[position as usize];
             let values = sorted(column.numbers().unwrap_or_default());
             let count = if values.is_empty() { 0 } else { n };
-            let quantiles = (0..count).map(|i| quantile(&values, share(i, n))).collect();
+            // By way of percentages, as scikit-learn does: a value that is a quantile must come out as itself there too.
+            let quantiles = (0..count).map(|i| quantile(&values, share(i, n) * 100.0 / 100.0)).collect();
             QuantileColumn { position, name: column.name.to_string(), quantiles }
         });
         for c in &columns {
@@ -81,9 +82,14 @@ impl Quantile {
     }
 }
 
-/// The share that the `i`-th of `n` quantiles stands for.
+/// The share that the `i`-th of `n` quantiles stands for, rounded as in `numpy.linspace(0, 1, n)`: a value that ties with
+/// a quantile can only be told to by the last bit.
 fn share(i: usize, n: usize) -> f64 {
-    if n < 2 { 0.0 } else { i as f64 / (n - 1) as f64 }
+    match n {
+        0 | 1 => 0.0,
+        _ if i == n - 1 => 1.0,
+        _ => i as f64 * (1.0 / (n - 1) as f64),
+    }
 }
 
 /// Normal outputs: shares nearer to 0 or 1 than this are held to it (scikit-learn's `BOUNDS_THRESHOLD`).

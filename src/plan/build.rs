@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use super::recipe::algorithm;
 use super::{Input, InputRef, PartSteps, Plan, PlannedModel, Recipe, SourceRef, Step, StepKind};
 use crate::digest::{Digest, Seed};
-use crate::ml::{Balance, MAJORITY, Majority, ModelSpec, Numerics, Part, Role};
-use crate::spec::dataset::{DatasetSpec, Missing, TrainOn};
+use crate::ml::{Balance, Code, MAJORITY, Majority, ModelSpec, Numerics, Part, Role};
+use crate::spec::dataset::{CleanStep, DatasetSpec, Missing, TrainOn, UNNAMED_TARGET};
 use crate::spec::{ClusterLabels, Experiment, NamedModel};
 
 /// A data file of the experiment.
@@ -126,6 +126,16 @@ fn cleaning(dataset: &DatasetSpec) -> DatasetSpec {
     }
 }
 
+/// The steps with a seed for every `sample` that has none of its own, by its place among them.
+fn seeded(steps: &[CleanStep], seed: Seed) -> Vec<CleanStep> {
+    let mut steps = steps.to_vec();
+    let samples = steps.iter_mut().filter_map(|step| if let CleanStep::Sample(p) = step { Some(p) } else { None });
+    for (nth, sample) in (0..).zip(samples) {
+        sample.seed = sample.seed.or_else(|| Some(seed.index(nth).value()));
+    }
+    steps
+}
+
 fn to_json(value: &impl serde::Serialize) -> Json {
     serde_json::to_value(value).unwrap_or_default()
 }
@@ -160,7 +170,7 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
         StepKind::Clean,
         "clean",
         "clean",
-        json!({"dataset": to_json(&cleaning(&e.dataset)), "steps": to_json(&e.clean)}),
+        json!({"dataset": to_json(&cleaning(&e.dataset)), "steps": to_json(&seeded(&e.clean, seed("sample")))}),
     );
     clean.inputs = vec![("table", source, "table")];
     if given {
@@ -183,13 +193,24 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
     let balanced = match &e.balance {
         Balance::None(_) => prepare,
         choice => {
-            let mut draft = Draft::new(StepKind::Balance, "balance", "balance", to_json(choice));
+            let mut parameters = json!({"balance": to_json(choice)});
+            if choice.interpolates() && e.allows(Code::S21) {
+                parameters["allow_codes"] = true.into();
+            }
+            let mut draft = Draft::new(StepKind::Balance, "balance", "balance", parameters);
             draft.seed = choice.random_state().map(Seed::new).or_else(|| Some(seed("smote")));
             draft.part = Some(train);
             if given {
                 draft.inputs = vec![("pipeline", prepare, "pipeline"), ("balanced", clean, "balanced")];
             } else {
                 draft.inputs = vec![("train", prepare, "train")];
+            }
+            if choice.interpolates() {
+                draft.inputs.extend([
+                    ("pipeline", prepare, "pipeline"),
+                    ("frame", clean, "frame"),
+                    ("split", split, "split"),
+                ]);
             }
             b.add(draft)
         }
@@ -219,10 +240,15 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
             draft.inputs = vec![("train", step, "train")];
             b.add(draft)
         });
-        let judging = match spec {
+        let mut judging = match spec {
             ModelSpec::Majority(_) => json!({"baseline": true}),
             _ => json!({}),
         };
+        let grouped = e.dataset.train_on == TrainOn::Group;
+        if grouped {
+            // The classes that the groups were made of are kept aside.
+            judging["class_column"] = e.dataset.target.as_ref().map_or(UNNAMED_TARGET, |t| t.0.as_str()).into();
+        }
         let mut parts = Vec::new();
         for &role in &held_out {
             let parameters = match (&fit, as_published) {
@@ -244,6 +270,7 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
                 ("pipeline", prepare, "pipeline"),
                 ("predictions", predict, "predictions"),
             ];
+            draft.inputs.extend(grouped.then_some(("frame", clean, "frame")));
             let judge = b.add(draft);
             parts.push(PartSteps { role, predict, judge });
         }

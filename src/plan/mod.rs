@@ -2,9 +2,11 @@
 //! before any work starts. Pure.
 
 mod build;
+mod compare;
 mod recipe;
 
 pub use build::{DataFile, build};
+pub use compare::{Difference, differences, recipe_differences};
 pub use recipe::{InputRef, Recipe, SourceRef, StepKind};
 
 use crate::digest::Digest;

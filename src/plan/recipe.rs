@@ -33,6 +33,19 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// Every kind, in the order of a plan.
+    pub const ALL: [Self; 9] = [
+        Self::Source,
+        Self::Clean,
+        Self::Split,
+        Self::Prepare,
+        Self::Balance,
+        Self::Fit,
+        Self::Predict,
+        Self::Judge,
+        Self::Publish,
+    ];
+
     /// The lowercase word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -52,17 +65,27 @@ impl StepKind {
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 5] = [
+const RAISED: [(StepKind, &str, u32); 10] = [
+    // 2: `quantile` rounds its shares as scikit-learn does. 3: the forest of `select` draws features in another order.
+    (StepKind::Prepare, "", 3),
+    // 2: SMOTE refuses codes; its settings are below `balance`.
+    (StepKind::Balance, "", 2),
+    // 2: features are drawn in another order.
+    (StepKind::Fit, "random_forest", 2),
+    // 2: likewise, which decides between equal splits.
+    (StepKind::Fit, "decision_tree", 2),
     // 2: sums of k-means in larger blocks and changed by the rows that move; last bits, and draws of k-means++.
     (StepKind::Fit, "kmeans", 2),
-    // 2: starts from that k-means; sums of the components in blocks.
-    (StepKind::Fit, "gaussian_mixture", 2),
-    // 2: Newton steps are solved, where they were approximated.
-    (StepKind::Fit, "logistic_regression", 2),
+    // 2: starts from that k-means. 3: sums of the components in blocks.
+    (StepKind::Fit, "gaussian_mixture", 3),
+    // 2: sums of products in eight lanes. 3: Newton steps are solved, where they were approximated.
+    (StepKind::Fit, "logistic_regression", 3),
     // 2: fused multiply-adds; `numerics` is no longer part of the recipe.
     (StepKind::Fit, "mlp", 2),
-    // 2: distances of the silhouette are added in another order; last bits.
+    // 2: recall by class within the groups; distances of the silhouette are added in another order; last bits.
     (StepKind::Judge, "", 2),
+    // 2: processed_data.npz holds the names of features and classes too.
+    (StepKind::Publish, "", 2),
 ];
 
 /// The algorithm version of a step kind (of a model kind, for a fit).
@@ -126,5 +149,15 @@ impl Recipe {
     #[must_use]
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_name_the_kinds_of_step() {
+        assert_eq!(crate::spec::STEP_KINDS, StepKind::ALL.map(StepKind::word));
     }
 }

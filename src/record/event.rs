@@ -61,6 +61,16 @@ pub enum Event {
         numerics: String,
         /// The experiment as resolved.
         experiment: Json,
+        /// The folder of its file, beside which relative data paths are looked up.
+        #[serde(default)]
+        folder: String,
+    },
+    /// Somebody goes on with a run that had stopped: what it had found out is found out again, mostly from the store.
+    Resumed {
+        /// When, RFC 3339 with offset.
+        at: String,
+        /// Worker threads.
+        threads: usize,
     },
     /// The data files were read and hashed.
     DataRead {
@@ -76,6 +86,22 @@ pub enum Event {
     StepStarted {
         /// Its name.
         step: String,
+    },
+    /// Another process computes a step, and this one waits for its result.
+    StepAwaited {
+        /// Its name.
+        step: String,
+        /// Number of the process, where it is known.
+        process: Option<u32>,
+    },
+    /// An output of a step was in the store, and is gone or damaged: the step is done again.
+    ObjectLost {
+        /// Name of the step that gives it.
+        step: String,
+        /// Its digest.
+        digest: Digest,
+        /// What became of it.
+        problem: String,
     },
     /// A step got further.
     StepProgress {
@@ -103,6 +129,9 @@ pub enum Event {
         step: String,
         /// Why.
         problem: Problem,
+        /// Where that can be mended: file, line and column, or a layer.
+        #[serde(default)]
+        place: Option<String>,
     },
     /// A step was not tried, because one that it needs failed.
     StepSkipped {
@@ -142,6 +171,9 @@ pub enum Event {
     BoundMissed {
         /// What was asked and what came out.
         missed: super::Missed,
+        /// Where the bound is written.
+        #[serde(default)]
+        place: Option<String>,
     },
     /// A file of the run folder was written.
     FileWritten {

@@ -1,16 +1,18 @@
 //! What happened in a run: events, the record folded from them, and the published file formats.
 
+mod brief;
 mod event;
 mod problem;
 mod run_record;
 mod summary;
 
+pub use brief::{Brief, BriefTimes};
 pub use event::{Event, How, Line, PlannedStep, SourceFile};
 pub use problem::{Problem, ProblemKind};
 pub use run_record::{
     Missed, ModelResult, RECORD_FORMAT, RunRecord, RunStatus, StepRecord, StepState, Volatile, WinnerRecord,
 };
-pub use summary::{Summary, label_csv, multiclass_csv, number};
+pub use summary::{Summary, class_recall_csv, label_csv, multiclass_csv, number};
 
 use serde::{Deserialize, Serialize};
 

@@ -97,6 +97,14 @@ pub struct Missed {
     pub value: Option<f64>,
 }
 
+impl Missed {
+    /// Model, metric and bound, to tell several apart.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} of {}: {}", self.metric.word(), self.model, self.bound)
+    }
+}
+
 /// What differs between two runs of the same experiment: everything else in the record is the same.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Volatile {
@@ -112,6 +120,18 @@ pub struct Volatile {
     pub step_seconds: Vec<(String, f64)>,
     /// Steps whose results were in the store.
     pub stored: Vec<String>,
+    /// The folder of the experiment's file.
+    #[serde(default)]
+    pub folder: String,
+    /// How often somebody went on with it after it had stopped.
+    #[serde(default)]
+    pub resumed: usize,
+    /// Objects that were gone or damaged and were made anew: step and digest.
+    #[serde(default)]
+    pub lost: Vec<(String, Digest)>,
+    /// Where failed steps and missed bounds can be mended: name of the step, or model and metric, and place.
+    #[serde(default)]
+    pub places: Vec<(String, String)>,
 }
 
 /// Everything about a run, for machines.
@@ -170,10 +190,39 @@ impl RunRecord {
         self.steps.iter_mut().find(|s| s.step == name)
     }
 
+    fn place_of(&mut self, name: &str, place: Option<&str>) {
+        if let Some(place) = place {
+            self.volatile.places.push((name.to_owned(), place.to_owned()));
+            self.volatile.places.sort();
+        }
+    }
+
+    /// Back to what was known when the run was registered.
+    fn begin_again(&mut self, threads: usize) {
+        let old = std::mem::take(self);
+        *self = Self {
+            name: old.name,
+            description: old.description,
+            version: old.version,
+            numerics: old.numerics,
+            experiment: old.experiment,
+            volatile: Volatile {
+                run: old.volatile.run,
+                started: old.volatile.started,
+                folder: old.volatile.folder,
+                resumed: old.volatile.resumed + 1,
+                lost: old.volatile.lost,
+                threads,
+                ..Volatile::default()
+            },
+            ..Self::new()
+        };
+    }
+
     /// Takes one more event in. Events of independent steps may come in any order and give the same record.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { run, name, description, at, version, threads, numerics, experiment } => {
+            Event::RunStarted { run, name, description, at, version, threads, numerics, experiment, folder } => {
                 self.name.clone_from(name);
                 self.description.clone_from(description);
                 self.version.clone_from(version);
@@ -182,7 +231,9 @@ impl RunRecord {
                 self.volatile.run.clone_from(run);
                 self.volatile.started.clone_from(at);
                 self.volatile.threads = *threads;
+                self.volatile.folder.clone_from(folder);
             }
+            Event::Resumed { threads, .. } => self.begin_again(*threads),
             Event::DataRead { files } => self.data.clone_from(files),
             Event::Planned { steps } => {
                 self.steps = steps
@@ -197,21 +248,33 @@ impl RunRecord {
                     })
                     .collect();
             }
-            Event::StepStarted { .. } | Event::StepProgress { .. } => {}
+            Event::StepStarted { .. } | Event::StepAwaited { .. } | Event::StepProgress { .. } => {}
+            Event::ObjectLost { step, digest, .. } => {
+                let lost = (step.clone(), *digest);
+                if let Err(at) = self.volatile.lost.binary_search(&lost) {
+                    self.volatile.lost.insert(at, lost);
+                }
+            }
             Event::StepFinished { step, how, seconds, outputs, notes } => {
                 if let Some(record) = self.step_mut(step) {
                     record.state = StepState::Done;
                     record.outputs.clone_from(outputs);
                     record.notes.clone_from(notes);
                 }
-                self.volatile.step_seconds.push((step.clone(), *seconds));
-                self.volatile.step_seconds.sort_by(|a, b| a.0.cmp(&b.0));
-                if *how == How::Stored {
-                    self.volatile.stored.push(step.clone());
-                    self.volatile.stored.sort();
+                // A step whose object was lost finishes twice; the last time counts.
+                let seconds_of = &mut self.volatile.step_seconds;
+                match seconds_of.binary_search_by(|(name, _)| name.cmp(step)) {
+                    Ok(at) => seconds_of[at].1 = *seconds,
+                    Err(at) => seconds_of.insert(at, (step.clone(), *seconds)),
+                }
+                match (self.volatile.stored.binary_search(step), how) {
+                    (Err(at), How::Stored) => self.volatile.stored.insert(at, step.clone()),
+                    (Ok(at), How::Computed) => drop(self.volatile.stored.remove(at)),
+                    _ => {}
                 }
             }
-            Event::StepFailed { step, problem } => {
+            Event::StepFailed { step, problem, place } => {
+                self.place_of(step, place.as_deref());
                 if let Some(record) = self.step_mut(step) {
                     record.state = StepState::Failed(problem.clone());
                 }
@@ -244,7 +307,10 @@ impl RunRecord {
                     Some(WinnerRecord { model: model.clone(), metric: *metric, part: part.clone(), value: *value });
             }
             Event::Warned { warning } => self.warnings.push(warning.clone()),
-            Event::BoundMissed { missed } => self.missed.push(missed.clone()),
+            Event::BoundMissed { missed, place } => {
+                self.place_of(&missed.name(), place.as_deref());
+                self.missed.push(missed.clone());
+            }
             Event::FileWritten { path, digest, bytes } => {
                 self.files.retain(|(p, _, _)| p != path);
                 self.files.push((path.clone(), *digest, *bytes));

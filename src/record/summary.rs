@@ -117,6 +117,27 @@ pub fn label_csv(summary: &Summary<'_>) -> String {
     lines(&header, rows)
 }
 
+/// `binary_label/recall_by_class.csv`: how far each class was told from the other groups, one row per model and class.
+#[must_use]
+pub fn class_recall_csv(summary: &Summary<'_>) -> String {
+    let header = ["model", "class", "group", "support", "found", "recall", "group_recall"].map(str::to_owned);
+    let mut rows = Vec::new();
+    for (name, _, judgement) in &summary.rows {
+        for row in &judgement.group_recalls {
+            rows.push(vec![
+                (*name).to_owned(),
+                row.class.clone(),
+                row.group.clone(),
+                row.support.to_string(),
+                row.found.to_string(),
+                number(row.recall),
+                number(row.group_recall),
+            ]);
+        }
+    }
+    lines(&header, rows)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::clean::{ClipValues, Derive, ReplaceValues, SampleRows};
 use crate::param::{Name, Parameter, Range, Shape, choice, parameters, record, words};
+
+/// The name of the label column where `dataset.target` gives none: NPZ files do not name theirs.
+pub const UNNAMED_TARGET: &str = "class";
 
 /// One path or several.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -56,6 +60,32 @@ words! {
     }
 }
 
+words! {
+    /// What stands between the cells of a text file.
+    pub enum Separator {
+        /// The one of the others that occurs most often in the first line.
+        Auto = "auto",
+        /// `,`
+        Comma = "comma",
+        /// `;`
+        Semicolon = "semicolon",
+        /// The tabulator, as in .tsv files.
+        Tab = "tab",
+        /// `|`
+        Pipe = "pipe",
+    }
+}
+
+words! {
+    /// How the bytes of a text file are letters.
+    pub enum Encoding {
+        /// UTF-8; any other byte is an error.
+        Utf8 = "utf-8",
+        /// The code page of Western European Windows; Latin-1 (ISO 8859-1) text too.
+        Windows1252 = "windows-1252",
+    }
+}
+
 parameters! {
     /// Made-up network flows with the columns and the eight traffic types of TII-SSRC-23: for trying things out
     /// without any download. The figures say nothing about real networks.
@@ -70,8 +100,10 @@ parameters! {
 parameters! {
     /// Where the rows come from and what each column is. One of `path`, `train` with `test`, or `simulate`.
     pub struct DatasetSpec {
-        /// File to read: csv or csv.gz, or npz with `X_train`, `y_train`, `X_test`, `y_test`. A relative path is
-        /// looked up beside the YAML file, then in `--data-dir` (`RUNNER_DATA_DIR`).
+        /// File or files to read: CSV or TSV (also gzip or Zstandard), Parquet, Arrow IPC, seen by their first bytes; or
+        /// one npz with `X_train`, `y_train`, `X_test`, `y_test`. A path with `*`, `?` or `[…]` is a pattern for several
+        /// files (`**` for any folders), taken in the order of their names. A relative path is looked up beside the
+        /// YAML file, then in `--data-dir` (`RUNNER_DATA_DIR`).
         path: Option<Paths> = None;
         /// Files of the official training part, where the data set comes with one.
         train: Option<Paths> = None;
@@ -81,6 +113,10 @@ parameters! {
         simulate: Option<Simulate> = None;
         /// Column names in order, for a file without a header.
         columns: Option<Vec<Name>> = None;
+        /// What stands between the cells of text files.
+        separator: Separator = Separator::Auto;
+        /// How the bytes of text files are letters.
+        encoding: Encoding = Encoding::Utf8;
         /// Column that holds the class of each row.
         target: Option<Name> = None;
         /// Columns that are never features: identifiers, times, addresses, other labels. Splits, groups and reports
@@ -98,9 +134,9 @@ parameters! {
         positive: Option<Name> = None;
         /// Which label the models learn.
         train_on: TrainOn = TrainOn::Target;
-        /// Class names in the order of their integer labels, for NPZ files.
+        /// Class names in the order of their integer labels, for NPZ files; left out, those of its array `class_names`.
         classes: Option<Vec<Name>> = None;
-        /// Feature names in column order, for NPZ files.
+        /// Feature names in column order, for NPZ files; left out, those of its array `feature_names`.
         features: Option<Vec<Name>> = None;
     }
 }
@@ -167,5 +203,9 @@ choice! {
         Round(RoundColumns) = "round",
         DropDuplicates(DropDuplicates) = "drop_duplicates",
         DropMissing(DropMissing) = "drop_missing",
+        Sample(SampleRows) = "sample",
+        Replace(ReplaceValues) = "replace",
+        Clip(ClipValues) = "clip",
+        Derive(Derive) = "derive",
     }
 }

@@ -1,5 +1,6 @@
 //! `Experiment`: the checked form of a file. Every default is filled in, every parameter checked.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use super::node::Node;
 use super::rules::cross_checks;
 use super::{SpecError, SpecFault};
 use crate::ml::metrics::Metric;
-use crate::ml::{Balance, ModelSpec, SplitSpec};
+use crate::ml::{Balance, Code, ModelSpec, SplitSpec};
 use crate::param::{Fault, Parameter, PathStep, Range, Shape, parameters, record, words};
 use crate::pipeline::PrepareStep;
 
@@ -79,6 +80,27 @@ record! {
         at_least: Option<f64> = None;
         /// Greatest value allowed.
         at_most: Option<f64> = None;
+    }
+}
+
+parameters! {
+    /// How long steps may take. In no key: a result is the same however long it was waited for.
+    pub struct Limits [short timeout] {
+        /// Seconds that each step may take, by the clock; a step that takes longer has failed. Left out, no limit.
+        timeout: Option<f64> = None, within Range::above(0.0);
+        /// The same for single steps, by kind (`fit`) or by name (`fit/mlp`, `predict/knn/test`); the longest name
+        /// that fits decides.
+        timeouts: BTreeMap<String, f64> = BTreeMap::new(), within Range::above(0.0);
+    }
+}
+
+impl Limits {
+    /// Seconds that the step of this name may take.
+    #[must_use]
+    pub fn of(&self, step: &str) -> Option<f64> {
+        let fits = |name: &str| step.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let named = self.timeouts.iter().filter(|(name, _)| fits(name)).max_by_key(|(name, _)| name.len());
+        named.map(|(_, seconds)| *seconds).or(self.timeout)
     }
 }
 
@@ -160,6 +182,8 @@ record! {
         allow: Vec<Waiver> = Vec::new();
         /// Bounds that the results must keep.
         assert: Vec<Assertion> = Vec::new();
+        /// How long steps may take.
+        limits: Limits = Limits::default();
     }
 }
 
@@ -190,6 +214,8 @@ pub struct Experiment {
     pub allow: Vec<Waiver>,
     /// Bounds to keep.
     pub assert: Vec<Assertion>,
+    /// How long steps may take. In no key.
+    pub limits: Limits,
     /// The folder of the file, beside which relative data paths are looked up. In no key.
     pub folder: PathBuf,
     resolved: Json,
@@ -265,12 +291,19 @@ impl Experiment {
             evaluate: document.evaluate,
             allow: document.allow,
             assert: document.assert,
+            limits: document.limits,
             folder,
             resolved,
             node: node.clone(),
         };
         let faults = cross_checks(&out);
         if faults.is_empty() { Ok(out) } else { Err(SpecError { faults: faults.into_iter().map(placed).collect() }) }
+    }
+
+    /// Whether findings of this check are accepted.
+    #[must_use]
+    pub fn allows(&self, code: Code) -> bool {
+        self.allow.iter().any(|waiver| waiver.check == code.word())
     }
 
     /// The resolved experiment in the form of the language: reading it again gives the same experiment.

@@ -1,6 +1,7 @@
 //! The layers of an experiment, merged by figment: `extends` parents, the file, the environment, `--set`. Every value
 //! of the merged document keeps the place of the layer that chose it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Empty, Map, Num, Tag, Value};
@@ -193,6 +194,8 @@ fn mend(message: &str) -> &'static str {
         "keep one of them"
     } else if message.contains("tabs") {
         "indent with spaces"
+    } else if message.contains("alias") {
+        "a text that begins with `*` is quoted in YAML: path: \"*.csv\""
     } else {
         "look at the brackets, quotes and indentation here and just before"
     }
@@ -368,20 +371,25 @@ fn from_figment(value: &Value, layers: &[&Node]) -> Node {
         Value::Dict(_, dict) => {
             // Only the maps above the last value that is not a map took part in the merge.
             let first = layers.iter().rposition(|n| !matches!(n.value, NodeValue::Map(_))).map_or(0, |i| i + 1);
+            // Maps can have thousands of keys (models), so none is looked for from the beginning.
+            let by_key: Vec<BTreeMap<&str, &Entry>> = layers[first..]
+                .iter()
+                .map(|node| match &node.value {
+                    NodeValue::Map(own) => own.iter().map(|e| (e.key.as_str(), e)).collect(),
+                    _ => BTreeMap::new(),
+                })
+                .collect();
+            let mut seen = BTreeSet::new();
             let mut entries: Vec<Entry> = Vec::new();
             for node in &layers[first..] {
                 let NodeValue::Map(own) = &node.value else { continue };
                 for entry in own {
-                    if let (Some(inner), false) = (dict.get(&entry.key), entries.iter().any(|e| e.key == entry.key)) {
-                        let below: Vec<&Node> =
-                            layers[first..].iter().filter_map(|n| n.entry(&entry.key)).map(|e| &e.node).collect();
-                        let key_place = layers[first..]
-                            .iter()
-                            .rev()
-                            .find_map(|n| n.entry(&entry.key))
-                            .map_or_else(|| entry.key_place.clone(), |e| e.key_place.clone());
-                        entries.push(Entry { key: entry.key.clone(), key_place, node: from_figment(inner, &below) });
-                    }
+                    let key = entry.key.as_str();
+                    let Some(inner) = dict.get(key).filter(|_| seen.insert(key)) else { continue };
+                    let all: Vec<&Entry> = by_key.iter().filter_map(|own| own.get(key).copied()).collect();
+                    let below: Vec<&Node> = all.iter().map(|e| &e.node).collect();
+                    let key_place = all.last().map_or_else(|| entry.key_place.clone(), |e| e.key_place.clone());
+                    entries.push(Entry { key: entry.key.clone(), key_place, node: from_figment(inner, &below) });
                 }
             }
             NodeValue::Map(entries)

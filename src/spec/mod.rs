@@ -1,19 +1,23 @@
 //! The YAML language: raw form with places, checked [`Experiment`], defaults, JSON Schema, explanations.
 
+pub mod clean;
 pub mod dataset;
 mod experiment;
 mod explain;
 mod layers;
 mod node;
+mod quote;
 mod rules;
 mod schema;
 
 use thiserror::Error;
 
-pub use experiment::{Assertion, ClusterLabels, Evaluate, Experiment, JudgedOn, NamedModel, Waiver, Winner};
+pub use experiment::{Assertion, ClusterLabels, Evaluate, Experiment, JudgedOn, Limits, NamedModel, Waiver, Winner};
 pub use explain::explain;
 pub use layers::Overrides;
 pub use node::{Node, Place};
+pub use quote::quoted;
+pub use rules::STEP_KINDS;
 pub use schema::json_schema;
 
 /// One thing that is wrong with an experiment.

@@ -1,7 +1,7 @@
 //! The rules that tie several keys of an experiment together.
 
 use super::Experiment;
-use super::dataset::TrainOn;
+use super::dataset::{Encoding, Separator, TrainOn};
 use crate::ml::metrics::Metric;
 use crate::ml::{Balance, Code, ModelSpec, SplitSpec};
 use crate::param::{Fault, PathStep, closest};
@@ -12,6 +12,33 @@ fn fault(path: &[&str], message: impl Into<String>, hint: impl Into<String>) -> 
         on_key: false,
         message: message.into(),
         hint: Some(hint.into()),
+    }
+}
+
+/// The kinds of step, as `limits.timeouts` names them. A test holds them against those of the plan.
+pub const STEP_KINDS: [&str; 9] =
+    ["source", "clean", "split", "prepare", "balance", "fit", "predict", "judge", "publish"];
+
+/// Names in `limits.timeouts` that fit no step.
+fn timeouts(e: &Experiment, out: &mut Vec<Fault>) {
+    for name in e.limits.timeouts.keys() {
+        let mut parts = name.split('/');
+        let (kind, model, part) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        let models = || e.models.iter().map(|m| m.name.as_str()).chain([crate::ml::MAJORITY]);
+        let hint = if !STEP_KINDS.contains(&kind) {
+            closest(kind, STEP_KINDS)
+                .map_or_else(|| format!("kinds of step: {}", STEP_KINDS.join(", ")), |k| format!("did you mean {k:?}?"))
+        } else if let Some(model) = model.filter(|m| !models().any(|known| known == *m)) {
+            closest(model, models()).map_or_else(
+                || "name one of `models`, as in `fit/mlp`".to_owned(),
+                |m| format!("did you mean {:?}?", format!("{kind}/{m}")),
+            )
+        } else if part.is_some_and(|p| !matches!(p, "test" | "validation")) || parts.next().is_some() {
+            "a step is called `fit/mlp` or `predict/mlp/test`".to_owned()
+        } else {
+            continue;
+        };
+        out.push(fault(&["limits", "timeouts", name], format!("no step is called {name:?}"), hint));
     }
 }
 
@@ -44,6 +71,14 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
     }
     if npz && d.path.as_ref().is_some_and(|p| p.0.len() > 1) {
         out.push(fault(&["dataset", "path"], "expected one npz file, got several paths", "give one npz file"));
+    }
+    let text_only = [("separator", d.separator != Separator::Auto), ("encoding", d.encoding != Encoding::Utf8)];
+    for (key, _) in text_only.into_iter().filter(|(_, set)| *set && (npz || d.simulate.is_some())) {
+        out.push(fault(
+            &["dataset", key],
+            format!("`{key}:` says how text files are read, and there is none"),
+            "take it out",
+        ));
     }
     if !npz {
         if d.simulate.is_none() && d.target.is_none() && sources.iter().any(|s| *s) {
@@ -98,6 +133,13 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
             ));
         }
     }
+    for (i, step) in e.clean.iter().enumerate() {
+        if let Err(error) = step.check() {
+            let index = i.to_string();
+            let path: Vec<&str> = ["clean", &index, step.word()].into_iter().chain(error.parameter).collect();
+            out.push(fault(&path, error.message, error.hint));
+        }
+    }
     for (i, step) in e.prepare.iter().enumerate() {
         if let Err(error) = step.check() {
             let index = i.to_string();
@@ -120,10 +162,12 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
             "choose by a metric such as f1_macro",
         ));
     }
-    if deciding.word().starts_with("group_") && (d.groups.is_empty() || d.positive.is_none()) {
+    let all_groups = matches!(deciding, Metric::GroupAccuracy | Metric::GroupMcc);
+    if deciding.word().starts_with("group_") && (d.groups.is_empty() || (d.positive.is_none() && !all_groups)) {
+        let needs = if all_groups { "`dataset.groups`" } else { "`dataset.groups` and `dataset.positive`" };
         out.push(fault(
             &["evaluate", "winner", "metric"],
-            format!("{} needs `dataset.groups` and `dataset.positive`", deciding.word()),
+            format!("{} needs {needs}", deciding.word()),
             "add them, or choose by a metric such as f1_macro",
         ));
     }
@@ -165,6 +209,7 @@ pub(super) fn cross_checks(e: &Experiment) -> Vec<Fault> {
             out.push(fault(&["assert", &index, "model"], format!("no model is called {name:?}"), hint));
         }
     }
+    timeouts(e, &mut out);
     for (i, waiver) in e.allow.iter().enumerate() {
         let known = Code::ALL.iter().any(|c| c.word() == waiver.check);
         if !known {

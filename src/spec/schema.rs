@@ -28,7 +28,7 @@ fn of(shape: &Shape) -> Json {
     match shape {
         Shape::Bool => json!({"type": "boolean"}),
         Shape::Number { whole, range } => number(*whole, range),
-        Shape::Text { loose: false } => json!({"type": "string"}),
+        Shape::Text { loose: false } | Shape::Checked { .. } => json!({"type": "string"}),
         Shape::Text { loose: true } => json!({"type": ["string", "number", "boolean"]}),
         Shape::Word(words) => json!({"enum": words.iter().map(|(w, _)| *w).collect::<Vec<_>>()}),
         Shape::Null => json!({"type": "null"}),

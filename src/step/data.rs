@@ -1,12 +1,15 @@
 //! The steps from files to balanced training rows.
 
 use super::model::training;
-use super::{Artifact, Outcome, StepError, Work};
+use super::{Artifact, Outcome, StepError, Work, codes};
 use crate::flow::simulate;
 use crate::ml::{Balance, Dataset, Frame, LedgerEntry, MISSING, MlError, Part, Role, SplitSpec, Training};
 use crate::pipeline::{Applied, Pipeline, PrepareStep};
 use crate::spec::dataset::{CleanStep, DatasetSpec};
 use crate::table::{self, Input, Table};
+
+/// The fact that says how many rows of each class `sample` dropped.
+pub const SAMPLED_AWAY: &str = "sampled away";
 
 pub(super) fn source(work: &Work<'_>) -> Result<Outcome, StepError> {
     let mut outcome = Outcome::default();
@@ -54,11 +57,16 @@ pub(super) fn clean(work: &Work<'_>) -> Result<Outcome, StepError> {
         let (balanced, _, _) = table::clean(work.input("balanced")?.table()?.clone(), &dataset, &steps)?;
         outcome.outputs.insert("balanced".into(), Artifact::Frame(with_classes_of(balanced, &frame)?));
     }
+    let gone = table::sampled_away(&ledger, &dataset);
     outcome.notes.ledger = ledger;
     outcome.notes.warnings = warnings;
     outcome.notes.facts.push(("rows".into(), frame.rows().into()));
     outcome.notes.facts.push(("features".into(), frame.columns.len().into()));
     outcome.notes.facts.push(("classes".into(), counts(&frame.labels.classes, &frame.class_counts())));
+    if !gone.is_empty() {
+        let by_class: serde_json::Map<_, _> = gone.into_iter().map(|(class, n)| (class, n.into())).collect();
+        outcome.notes.facts.push((SAMPLED_AWAY.into(), by_class.into()));
+    }
     outcome.outputs.insert("frame".into(), Artifact::Frame(frame));
     Ok(outcome)
 }
@@ -179,7 +187,7 @@ pub(super) fn prepare(work: &Work<'_>) -> Result<Outcome, StepError> {
 }
 
 pub(super) fn balance(work: &Work<'_>) -> Result<Outcome, StepError> {
-    let spec: Balance = work.parameters()?;
+    let spec: Balance = work.parameter("balance")?;
     let mut outcome = Outcome::default();
     let data: Dataset = if matches!(spec, Balance::Given(_)) {
         let frame = Training::new(
@@ -191,6 +199,14 @@ pub(super) fn balance(work: &Work<'_>) -> Result<Outcome, StepError> {
         let train = training(work, work.input("train")?.dataset()?)?;
         let (data, warnings) = spec.resample(&train, work.seed(), work.progress)?;
         outcome.notes.warnings = warnings;
+        if spec.interpolates() && data.get().rows() > train.get().rows() {
+            let frame = work.input("split")?.split()?.training(work.input("frame")?.frame()?)?;
+            let codes = work.input("pipeline")?.pipeline()?.codes(frame.get());
+            if !codes.is_empty() && !work.optional::<bool>("allow_codes")?.unwrap_or(false) {
+                return Err(codes::refused(&codes, spec.word()));
+            }
+            outcome.notes.warnings.extend(codes::warnings(&codes, train.get(), data.get(), spec.word()));
+        }
         let mut entry = LedgerEntry::unchanged(spec.word(), train.get().rows(), train.get().width());
         entry.rows_after = data.get().rows() as u64;
         entry.note = Some("training part only".into());

@@ -1,6 +1,7 @@
 //! One pure function per kind of step: a recipe and its inputs in, artifacts and notes out.
 
 mod artifact;
+mod codes;
 mod data;
 mod model;
 mod publish;
@@ -13,6 +14,7 @@ use serde_json::Value as Json;
 use thiserror::Error;
 
 pub use artifact::{Artifact, Predictions};
+pub use data::SAMPLED_AWAY;
 
 use crate::digest::Seed;
 use crate::ml::{MlError, Numerics, Progress};
@@ -67,6 +69,16 @@ pub enum StepError {
         /// What it does not allow.
         error: MlError,
     },
+    /// A check of the method refuses it.
+    #[error("{message}")]
+    Refused {
+        /// Dotted path in the experiment.
+        place: String,
+        /// What was found, with the code of the check.
+        message: String,
+        /// The ways out.
+        hints: Vec<String>,
+    },
     /// A stored input cannot be read.
     #[error("{0}")]
     Artifact(String),
@@ -89,6 +101,9 @@ impl StepError {
                 line: error.line,
                 hints: error.hints.clone(),
             },
+            Self::Refused { place, message, hints } => {
+                Problem { hints: hints.clone(), ..Problem::new(ProblemKind::User, message.clone()).at(place) }
+            }
             Self::At { place, error } => Self::Ml(error.clone()).problem(place),
             Self::Ml(MlError::Parameter { name, problem }) => {
                 Problem::new(ProblemKind::User, problem.clone()).at(format!("{place}.{name}"))

@@ -1,8 +1,10 @@
 //! The steps of one model: fit, predict, judge.
 
+use std::collections::BTreeMap;
+
 use super::{Artifact, Outcome, Predictions, StepError, Work};
-use crate::ml::metrics::{Judged, judge as measure};
-use crate::ml::{Dataset, ModelSpec, Part, Role, Training, Votes, Warning, argmax};
+use crate::ml::metrics::{Judged, group_recalls, hidden_classes, judge as measure};
+use crate::ml::{Dataset, Frame, ModelSpec, Part, Role, Training, Votes, Warning, argmax};
 use crate::table::{PlainColumn, PlainValues, write_predictions_parquet};
 
 /// The training rows of a fit: the recipe's part must be a training part.
@@ -104,7 +106,7 @@ pub(super) fn judge(work: &Work<'_>) -> Result<Outcome, StepError> {
     let part = work.input("part")?.dataset()?;
     let said = work.input("predictions")?.predictions()?;
     let grouping = work.input("pipeline")?.pipeline()?.grouping();
-    let (judgement, warnings) = measure(
+    let (mut judgement, mut warnings) = measure(
         part,
         grouping,
         &Judged {
@@ -115,6 +117,11 @@ pub(super) fn judge(work: &Work<'_>) -> Result<Outcome, StepError> {
             inertia: said.inertia,
         },
     )?;
+    if let (Some(grouping), Some(column)) = (grouping, work.optional::<String>("class_column")?) {
+        let classes = classes_of(work.input("frame")?.frame()?, &column, part.row_ids())?;
+        judgement.group_recalls = group_recalls(grouping, part.y(), &said.y_pred, |row| classes[row].as_str());
+        warnings.extend(hidden_classes(&judgement.group_recalls));
+    }
     let mut outcome = Outcome::default();
     // The baseline never predicts but one class: that is no news.
     if !work.optional::<bool>("baseline")?.unwrap_or(false) {
@@ -124,4 +131,14 @@ pub(super) fn judge(work: &Work<'_>) -> Result<Outcome, StepError> {
     }
     outcome.outputs.insert("judgement".into(), Artifact::Judgement(judgement));
     Ok(outcome)
+}
+
+/// The value of a column kept aside for each of these rows.
+fn classes_of(frame: &Frame, column: &str, row_ids: &[u64]) -> Result<Vec<String>, StepError> {
+    let values = frame.aside.iter().find(|c| c.name == column);
+    let values = values.ok_or_else(|| StepError::Recipe(format!("the column {column} is not kept aside")))?;
+    let at: BTreeMap<u64, usize> = frame.row_ids.iter().copied().zip(0..).collect();
+    let text = |id| at.get(id).and_then(|&row| values.text(row));
+    let class = |id| text(id).ok_or_else(|| StepError::Recipe(format!("row {id} has no class")));
+    row_ids.iter().map(class).collect()
 }

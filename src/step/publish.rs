@@ -14,12 +14,16 @@ pub(super) fn publish(work: &Work<'_>) -> Result<Outcome, StepError> {
     let balanced = work.input("balanced")?.dataset()?;
     let test = work.input("test")?.dataset()?;
     let labels = |data: &Dataset| data.y().iter().map(|&c| i64::from(c)).collect::<Array1<i64>>();
+    // Rows that balancing left out cannot be told from the labels of the others.
+    let raw_first = balanced.row_ids().starts_with(raw.row_ids());
     let bytes = write_npz(&NpzArrays {
         x_train: balanced.x().clone(),
         y_train: labels(balanced),
         x_test: test.x().clone(),
         y_test: labels(test),
-        x_train_unsmote: Some(raw.x().clone()),
+        x_train_unsmote: raw_first.then(|| raw.x().clone()),
+        feature_names: Some(pipeline.features().to_vec()),
+        class_names: Some(pipeline.classes().to_vec()),
     })?;
     let mut outcome = Outcome::default();
     outcome.outputs.insert("processed_data.npz".into(), Artifact::File(bytes));

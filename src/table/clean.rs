@@ -1,5 +1,11 @@
 //! The steps of `clean:`, in order, and the ledger of what they did.
 
+mod derive;
+mod sample;
+#[cfg(test)]
+mod value_tests;
+mod values;
+
 use rayon::prelude::*;
 
 use super::correlated::correlated;
@@ -10,6 +16,8 @@ use super::{Table, TableError};
 use crate::ml::{Code, Frame, LedgerEntry, Role, Values, Warning};
 use crate::param::Name;
 use crate::spec::dataset::{CleanStep, DatasetSpec, DropCorrelated, Missing};
+
+pub use sample::sampled_away;
 
 /// Does `dataset.missing`, then `steps` in order, and builds the frame. With separate test files, choices about columns
 /// come from the training rows only, and row steps look at each part by itself.
@@ -103,6 +111,10 @@ impl Work<'_> {
                 let note = p.columns.as_ref().map(|_| format!("columns: {}", columns.join(", ")));
                 self.drop_missing(word, place, &columns, note)
             }
+            CleanStep::Sample(p) => self.sample(word, place, p),
+            CleanStep::Replace(p) => self.replace(word, place, p),
+            CleanStep::Clip(p) => self.clip(word, place, p),
+            CleanStep::Derive(p) => self.derive(word, place, p),
         }
     }
 
@@ -166,9 +178,13 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// The rows that choices are made on where the files fix the parts: those of training.
+    fn learnt(&self) -> Option<Vec<usize>> {
+        self.table.roles.as_ref().map(|roles| (0..roles.len()).filter(|&r| roles[r] == Role::Train).collect())
+    }
+
     fn drop_correlated(&mut self, word: &str, place: &str, p: &DropCorrelated) -> Result<(), TableError> {
-        let learnt: Option<Vec<usize>> =
-            self.table.roles.as_ref().map(|roles| (0..roles.len()).filter(|&r| roles[r] == Role::Train).collect());
+        let learnt = self.learnt();
         let mut names = Vec::new();
         let mut numbers = Vec::new();
         for column in self.table.columns.iter().filter(|c| self.is_feature(&c.name)) {

@@ -16,6 +16,13 @@ pub(super) fn correlated(columns: Vec<Vec<f64>>, above: f64, absolute: bool) -> 
     (0..columns.len()).into_par_iter().filter(|&later| too_near(later)).collect()
 }
 
+/// Number of pairs of columns whose Pearson correlation is, in absolute value, strictly above `above`.
+pub(super) fn pairs_above(columns: Vec<Vec<f64>>, above: f64) -> u64 {
+    let columns: Vec<Centred> = columns.into_par_iter().map(Centred::new).collect();
+    let near = |later: usize| columns[..later].iter().filter(|c| pearson(c, &columns[later]).abs() > above).count();
+    (0..columns.len()).into_par_iter().map(|later| near(later) as u64).sum()
+}
+
 /// A column less its mean, in units of its spread, so that no square overflows. NaN stays.
 struct Centred {
     values: Vec<f64>,

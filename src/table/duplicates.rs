@@ -17,8 +17,15 @@ fn key(column: &Column, row: usize) -> u64 {
 }
 
 /// The rows that repeat no earlier row in all of `columns`, ascending. With roles, rows repeat only those of their own
-/// role. Rows are sorted by a hash and compared in full where the hashes agree.
+/// role.
 pub(super) fn first_of_each(columns: &[&Column], roles: Option<&[Role]>, rows: usize) -> Vec<usize> {
+    let first = first_equal(columns, roles, rows);
+    (0..rows).filter(|&row| first[row] == row).collect()
+}
+
+/// For every row the first row that equals it in all of `columns`: itself, where it repeats none. With roles, rows
+/// equal only those of their own role. Rows are sorted by a hash and compared in full where the hashes agree.
+pub(super) fn first_equal(columns: &[&Column], roles: Option<&[Role]>, rows: usize) -> Vec<usize> {
     let mut hashes: Vec<(u64, usize)> = vec![(0, 0); rows];
     hashes.par_chunks_mut(BLOCK).enumerate().for_each(|(block, part)| {
         let start = block * BLOCK;
@@ -35,17 +42,18 @@ pub(super) fn first_of_each(columns: &[&Column], roles: Option<&[Role]>, rows: u
     hashes.par_sort_unstable();
     let equal =
         |a: usize, b: usize| roles.is_none_or(|r| r[a] == r[b]) && columns.iter().all(|c| key(c, a) == key(c, b));
-    let mut kept = Vec::with_capacity(rows);
+    let mut first: Vec<usize> = (0..rows).collect();
+    let mut distinct: Vec<usize> = Vec::new();
     for run in hashes.chunk_by(|a, b| a.0 == b.0) {
-        let first = kept.len();
+        distinct.clear();
         for &(_, row) in run {
-            if !kept[first..].iter().any(|&earlier| equal(earlier, row)) {
-                kept.push(row);
+            match distinct.iter().find(|&&earlier| equal(earlier, row)) {
+                Some(&earlier) => first[row] = earlier,
+                None => distinct.push(row),
             }
         }
     }
-    kept.sort_unstable();
-    kept
+    first
 }
 
 #[cfg(test)]

@@ -59,14 +59,29 @@ impl TableError {
     /// The same with a "did you mean", where a candidate is near, or else the list of what there is.
     #[must_use]
     pub fn suggest<'a>(self, word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> Self {
-        match closest(word, candidates.clone()) {
+        let short = |c: &&str| c.len() <= 1000;
+        match closest(word, candidates.clone().into_iter().filter(short)) {
             Some(near) => self.hint(format!("did you mean {near:?}?")),
             None => {
-                let all: Vec<String> = candidates.into_iter().map(|c| format!("{c:?}")).collect();
+                let all: Vec<String> = candidates.into_iter().map(quote).collect();
                 self.hint(format!("there are: {}", shorten(&all, 30)))
             }
         }
     }
+}
+
+/// A text from a file in quotes; of a long one its beginning and its length.
+pub(super) fn quote(text: &str) -> String {
+    match text.char_indices().nth(100) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}… ({})", &text[..end], count(text.len(), "byte")),
+    }
+}
+
+/// A number of bytes in words: `256 MiB`, `1.5 GiB`.
+pub(super) fn mebibytes(bytes: usize) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib < 1024.0 { format!("{} MiB", mib.ceil()) } else { format!("{:.1} GiB", mib / 1024.0) }
 }
 
 /// The first `most` items with commas, and how many more there are.
@@ -101,6 +116,15 @@ mod tests {
         assert_eq!(count(0, "row"), "0 rows");
         assert_eq!(count(5301, "row"), "5,301 rows");
         assert_eq!(count(1_234_567, "cell"), "1,234,567 cells");
+    }
+
+    #[test]
+    fn long_texts_are_shown_by_their_beginning() {
+        assert_eq!(quote("a \"b\""), r#""a \"b\"""#);
+        assert_eq!(quote(&"é".repeat(100)), format!("\"{}\"", "é".repeat(100)));
+        assert_eq!(quote(&"é".repeat(1000)), format!("\"{}\"… (2,000 bytes)", "é".repeat(100)));
+        assert_eq!(mebibytes(256 << 20), "256 MiB");
+        assert_eq!(mebibytes(3 << 29), "1.5 GiB");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::error::count;
+use super::error::{count, quote};
 use super::grouping::group;
 use super::{Table, TableError};
 use crate::ml::{Column, Frame, Grouping, Labels, MISSING, Role, Values, Warning};
@@ -52,8 +52,13 @@ pub(super) fn labels(column: &Column, row_ids: &[u64]) -> Result<Labels, TableEr
     let mut classes: Vec<String> =
         levels.iter().zip(&used).filter(|(_, used)| **used).map(|(level, _)| level.clone()).collect();
     sort_classes(&mut classes);
-    let place: Vec<u32> =
-        levels.iter().map(|l| classes.iter().position(|c| c == l).map_or(MISSING, |p| p as u32)).collect();
+    // Levels and classes are both sorted, but not by the same rule.
+    let mut by_name: Vec<(&str, u32)> = classes.iter().enumerate().map(|(i, c)| (c.as_str(), i as u32)).collect();
+    by_name.sort_unstable();
+    let place: Vec<u32> = levels
+        .iter()
+        .map(|l| by_name.binary_search_by(|(c, _)| (*c).cmp(l)).map_or(MISSING, |at| by_name[at].1))
+        .collect();
     Ok(Labels { codes: codes.iter().map(|&c| place[c as usize]).collect(), classes })
 }
 
@@ -129,8 +134,7 @@ pub(super) fn frame(table: Table, dataset: &DatasetSpec) -> Result<(Frame, Vec<W
     Ok((Frame { row_ids, columns: features, aside, labels, grouping, roles }, warnings))
 }
 
-/// The name of the label column where `dataset.target` gives none: NPZ files do not name theirs.
-pub(super) const CLASS: &str = "class";
+pub(super) use crate::spec::dataset::UNNAMED_TARGET as CLASS;
 
 /// The same settings with a target, which is [`CLASS`] where none is named and there is such a column.
 ///
@@ -155,10 +159,16 @@ fn check_classes(labels: &Labels, roles: Option<&[Role]>, target: &str) -> Resul
     let first = rows.next();
     match first {
         Some(first) if rows.any(|c| c != first) => Ok(()),
+        Some(_) if (0..labels.codes.len()).filter(|&r| learnt(r)).count() == 1 => Err(TableError::new(format!(
+            "the {} has one row: nothing can be learnt from it",
+            if roles.is_some() { "training part" } else { "table" }
+        ))
+        .at("dataset.target")
+        .hint("give a file with more rows, and check that the download is complete")),
         Some(first) => Err(TableError::new(format!(
-            "{} have one class only, {:?}: there is nothing to tell apart",
+            "{} have one class only, {}: there is nothing to tell apart",
             if roles.is_some() { "all training rows" } else { "all rows" },
-            labels.classes[first as usize]
+            quote(&labels.classes[first as usize])
         ))
         .at("dataset.target")
         .hint(format!("check that {target:?} is the column you mean, and that the files hold all classes"))),

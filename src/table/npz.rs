@@ -1,12 +1,15 @@
 //! NPZ archives of ready arrays, as the published study wrote them: in and out.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read, Write};
 
-use ndarray::{Array1, Array2, Ix1, Ix2, OwnedRepr};
-use ndarray_npy::{NpzReader, NpzWriter, ReadNpyError, ReadNpzError, ReadableElement, WriteNpzError};
+use ndarray::{Array1, Array2};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use super::error::{count, shorten};
+use super::arrays::check_size;
+use super::error::{count, quote, shorten};
 use super::frame::CLASS;
+use super::npy::{NpyArray, shape_text, write_npy, write_texts};
 use super::{Table, TableError};
 use crate::ml::{Column, LedgerEntry, Role};
 use crate::spec::dataset::DatasetSpec;
@@ -27,10 +30,15 @@ pub struct NpzArrays {
     pub y_test: Array1<i64>,
     /// `X_train_unSMOTE`: the training rows before balancing; equal to the first rows of `x_train`.
     pub x_train_unsmote: Option<Array2<f64>>,
+    /// `feature_names`: a name for every column of the matrices.
+    pub feature_names: Option<Vec<String>>,
+    /// `class_names`: a name for every label from 0 on.
+    pub class_names: Option<Vec<String>>,
 }
 
-/// Reads an archive: `X_train`, `y_train`, `X_test`, `y_test` and, if there, `X_train_unSMOTE`. Matrices are float64 or
-/// float32, labels any integers.
+/// Reads an archive: `X_train`, `y_train`, `X_test`, `y_test` and, if there, `X_train_unSMOTE`, `feature_names` and
+/// `class_names`. Matrices are of any numbers; labels are integers, or texts, which are then the names of the classes;
+/// names are texts.
 ///
 /// # Errors
 /// [`TableError`] for a file that is no archive, an array that is missing or of another kind, shapes that do not fit
@@ -39,70 +47,125 @@ pub fn read_npz(name: &str, bytes: &[u8]) -> Result<NpzArrays, TableError> {
     read(bytes).map_err(|e| e.in_file(name))
 }
 
+const DAMAGED: &str = "it may be cut short or damaged: fetch it again and compare its SHA-256";
+
 fn read(bytes: &[u8]) -> Result<NpzArrays, TableError> {
-    let damaged = |e: ReadNpzError| {
-        TableError::new(format!("expected an NPZ archive, got a file that cannot be read as one: {e}"))
-            .hint("it may be cut short or damaged: fetch it again and compare its SHA-256")
-    };
-    let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(damaged)?;
-    let names = archive.names().map_err(damaged)?;
-    let missing: Vec<&str> =
-        ["X_train", "y_train", "X_test", "y_test"].into_iter().filter(|a| !names.iter().any(|n| n == a)).collect();
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| {
+        TableError::new(format!("expected an NPZ archive, got a file that cannot be read as one: {e}")).hint(DAMAGED)
+    })?;
+    // A name that is no text is none of those looked for.
+    let names: Vec<String> =
+        archive.file_names().flatten().map(|n| n.strip_suffix(".npy").unwrap_or(&n).to_owned()).collect();
+    let has = |name: &str| names.iter().any(|n| n == name);
+    let missing: Vec<&str> = ["X_train", "y_train", "X_test", "y_test"].into_iter().filter(|a| !has(a)).collect();
     if !missing.is_empty() {
-        let present: Vec<String> = names.iter().map(|n| format!("{n:?}")).collect();
+        let present: Vec<String> = names.iter().map(|n| quote(n)).collect();
         return Err(TableError::new(format!("the archive has no array {}", missing.join(", ")))
             .hint(format!("it has: {}", if present.is_empty() { "none".into() } else { shorten(&present, 20) }))
             .hint("write it with numpy.savez(FILE, X_train=..., y_train=..., X_test=..., y_test=...)"));
     }
-    let unsmote = names.iter().any(|n| n == "X_train_unSMOTE");
-    let arrays = NpzArrays {
-        x_train: matrix(&mut archive, "X_train")?,
-        y_train: integers(&mut archive, "y_train")?,
-        x_test: matrix(&mut archive, "X_test")?,
-        y_test: integers(&mut archive, "y_test")?,
-        x_train_unsmote: if unsmote { Some(matrix(&mut archive, "X_train_unSMOTE")?) } else { None },
+    let mut members = Members { archive: &mut archive, whole: bytes.len(), unpacked: 0 };
+    let x_train = members.matrix("X_train")?;
+    let x_test = members.matrix("X_test")?;
+    let x_train_unsmote = if has("X_train_unSMOTE") { Some(members.matrix("X_train_unSMOTE")?) } else { None };
+    let feature_names = if has("feature_names") { Some(members.names("feature_names")?) } else { None };
+    let class_names = if has("class_names") { Some(members.names("class_names")?) } else { None };
+    let (y_train, y_test, class_names) = match (members.labels("y_train")?, members.labels("y_test")?) {
+        (Labels::Numbers(train), Labels::Numbers(test)) => (train, test, class_names),
+        (Labels::Texts(train), Labels::Texts(test)) => {
+            let mut classes: Vec<String> = train.iter().chain(&test).cloned().collect();
+            classes.sort_unstable();
+            classes.dedup();
+            let number = |t: &String| classes.partition_point(|c| c < t) as i64;
+            (train.iter().map(number).collect(), test.iter().map(number).collect(), Some(classes))
+        }
+        _ => {
+            return Err(TableError::new("one of y_train and y_test holds integers, the other texts")
+                .hint("write both in the same way"));
+        }
     };
+    let arrays = NpzArrays { x_train, y_train, x_test, y_test, x_train_unsmote, feature_names, class_names };
     arrays.check()?;
     Ok(arrays)
 }
 
-type Archive<'a> = NpzReader<Cursor<&'a [u8]>>;
-
-/// The array, `None` where it has another element type.
-fn array<T: ReadableElement, D: ndarray::Dimension>(
-    archive: &mut Archive<'_>,
-    name: &str,
-) -> Result<Option<ndarray::ArrayBase<OwnedRepr<T>, D>>, TableError> {
-    match archive.by_name(name) {
-        Ok(array) => Ok(Some(array)),
-        Err(ReadNpzError::Npy(ReadNpyError::WrongDescriptor(_))) => Ok(None),
-        Err(ReadNpzError::Npy(ReadNpyError::WrongNdim(expected, got))) => Err(TableError::new(format!(
-            "expected {name} to have {}, got {got}",
-            count(expected.unwrap_or(0), "dimension")
-        ))),
-        Err(e) => Err(TableError::new(format!("the array {name} cannot be read: {e}"))
-            .hint("the file may be cut short or damaged: fetch it again and compare its SHA-256")),
-    }
+/// Labels as they stand in a file.
+enum Labels {
+    Numbers(Array1<i64>),
+    Texts(Vec<String>),
 }
 
-fn matrix(archive: &mut Archive<'_>, name: &str) -> Result<Array2<f64>, TableError> {
-    if let Some(a) = array::<f64, Ix2>(archive, name)? {
-        return Ok(a.as_standard_layout().into_owned());
-    }
-    if let Some(a) = array::<f32, Ix2>(archive, name)? {
-        return Ok(a.mapv(f64::from).as_standard_layout().into_owned());
-    }
-    Err(TableError::new(format!("expected {name} to hold float64 or float32, got another type"))
-        .hint(format!("convert it: {name}.astype(numpy.float64)")))
+/// The members of an archive, each read once and with an eye on how much they unpack to.
+struct Members<'m, 'a> {
+    archive: &'m mut ZipArchive<Cursor<&'a [u8]>>,
+    whole: usize,
+    unpacked: u128,
 }
 
-fn integers(archive: &mut Archive<'_>, name: &str) -> Result<Array1<i64>, TableError> {
-    macro_rules! either {
-        ($($ty:ty),*) => { $( if let Some(a) = array::<$ty, Ix1>(archive, name)? { return Ok(a.mapv(i64::from)); } )* };
+impl Members<'_, '_> {
+    fn bytes(&mut self, name: &str) -> Result<Vec<u8>, TableError> {
+        let damaged = |e: &dyn std::fmt::Display| {
+            TableError::new(format!("the array {name} cannot be read: {e}"))
+                .hint(format!("the file{}", DAMAGED.strip_prefix("it").unwrap_or_default()))
+        };
+        // numpy.savez adds the ending.
+        let at = [format!("{name}.npy"), name.to_owned()].into_iter().find_map(|n| self.archive.index_for_name(&n));
+        let at = at.ok_or_else(|| damaged(&"it is not there"))?;
+        let member = self.archive.by_index(at).map_err(|e| damaged(&e))?;
+        self.unpacked += u128::from(member.size());
+        check_size(0, 0, self.unpacked, self.whole)?;
+        let size = member.size();
+        let mut out = Vec::new();
+        out.try_reserve(usize::try_from(size).unwrap_or(usize::MAX)).map_err(|e| damaged(&e))?;
+        member.take(size + 1).read_to_end(&mut out).map_err(|e| damaged(&e))?;
+        if out.len() as u64 != size {
+            return Err(damaged(&"it has another length than the archive says"));
+        }
+        Ok(out)
     }
-    either!(i64, i32, i16, i8, u8, u16, u32);
-    Err(TableError::new(format!("expected {name} to hold integers, got another type"))
-        .hint("number the classes from 0, and name them in that order under dataset.classes"))
+
+    /// Gives the array to `read`, which says what it should be if it is something else.
+    fn array<T>(
+        &mut self,
+        name: &str,
+        axes: usize,
+        read: impl FnOnce(&NpyArray<'_>) -> Option<T>,
+        wanted: &str,
+        hint: &str,
+    ) -> Result<T, TableError> {
+        let bytes = self.bytes(name)?;
+        let array = NpyArray::read(&bytes).map_err(|e| {
+            TableError::new(format!("the array {name} cannot be read: {e}")).hint("write it anew with numpy.savez")
+        })?;
+        if array.shape.len() != axes {
+            return Err(TableError::new(format!(
+                "expected {name} to have {}, got {}",
+                count(axes, "dimension"),
+                array.shape.len()
+            ))
+            .hint(format!("its shape is {}: see numpy.reshape", shape_text(&array.shape))));
+        }
+        let pickled = array.dtype.ends_with('O');
+        let got = if pickled { "Python objects".to_owned() } else { format!("the type {}", quote(&array.dtype)) };
+        read(&array).ok_or_else(|| TableError::new(format!("expected {name} to hold {wanted}, got {got}")).hint(hint))
+    }
+
+    fn matrix(&mut self, name: &str) -> Result<Array2<f64>, TableError> {
+        let read = |a: &NpyArray<'_>| Array2::from_shape_vec((a.shape[0], a.shape[1]), a.numbers()?).ok();
+        let hint = format!("convert it: {name}.astype(numpy.float64)");
+        self.array(name, 2, read, "float64, float32 or whole numbers", &hint)
+    }
+
+    fn labels(&mut self, name: &str) -> Result<Labels, TableError> {
+        let read =
+            |a: &NpyArray<'_>| a.integers().map(|v| Labels::Numbers(v.into())).or_else(|| a.texts().map(Labels::Texts));
+        let hint = "number the classes from 0, and name them in that order under dataset.classes; or write their names with numpy.array(y, dtype=str)";
+        self.array(name, 1, read, "integers below 2^63 or texts", hint)
+    }
+
+    fn names(&mut self, name: &str) -> Result<Vec<String>, TableError> {
+        self.array(name, 1, |a| a.texts(), "texts", "write it with numpy.array(names, dtype=str)")
+    }
 }
 
 impl NpzArrays {
@@ -149,18 +212,19 @@ impl NpzArrays {
 
     /// The arrays as tables: the training rows before balancing (all training rows, where these are not told apart)
     /// with the test rows, roles fixed; and the balanced training rows, if `X_train_unSMOTE` is there, the made rows
-    /// with ids from `1 << 63`. Features are named by `dataset.features`, else `x0`, `x1` …; the last column is the
-    /// class, named by `dataset.target`, else `class`; its words are `dataset.classes`, else the integers.
+    /// with ids from `1 << 63`. Features are named by `dataset.features`, else by the file, else `x0`, `x1` …; the last
+    /// column is the class, named by `dataset.target`, else `class`; its words are `dataset.classes`, else those of the
+    /// file, else the integers.
     ///
     /// # Errors
     /// [`TableError`] for names that do not fit the arrays.
     pub fn into_tables(self, dataset: &DatasetSpec) -> Result<(Table, Option<Table>, Vec<LedgerEntry>), TableError> {
         self.check()?;
         let width = self.x_train.ncols();
-        let names = feature_names(width, dataset)?;
+        let names = self.features(dataset)?;
         let (n_train, n_test) = (self.x_train.nrows(), self.x_test.nrows());
         let n_raw = self.x_train_unsmote.as_ref().map_or(n_train, Array2::nrows);
-        let label = labels(&self.y_train, &self.y_test, dataset)?;
+        let label = self.label(dataset)?;
         let target = dataset.target.as_ref().map_or(CLASS, |t| t.0.as_str());
 
         let column = |c: usize, rows: &[(&Array2<f64>, usize)]| {
@@ -201,70 +265,87 @@ impl NpzArrays {
     }
 }
 
-fn feature_names(width: usize, dataset: &DatasetSpec) -> Result<Vec<String>, TableError> {
-    let names: Vec<String> = match &dataset.features {
-        None => (0..width).map(|i| format!("x{i}")).collect(),
-        Some(names) => names.iter().map(|n| n.0.clone()).collect(),
-    };
-    let fault = |message: String| TableError::new(message).at("dataset.features");
-    if names.len() != width {
-        let expected = count(width, "feature name");
-        return Err(fault(format!("expected {expected}, one for each column of the arrays, got {}", names.len())));
+impl NpzArrays {
+    fn features(&self, dataset: &DatasetSpec) -> Result<Vec<String>, TableError> {
+        let width = self.x_train.ncols();
+        let (names, given) = match (&dataset.features, &self.feature_names) {
+            (Some(names), _) => (names.iter().map(|n| n.0.clone()).collect(), true),
+            (None, Some(names)) => (names.clone(), false),
+            (None, None) => ((0..width).map(|i| format!("x{i}")).collect::<Vec<_>>(), false),
+        };
+        let fault = |message: String| {
+            let whose = if given { message } else { format!("{message}, in the array feature_names of the file") };
+            TableError::new(whose).at("dataset.features")
+        };
+        if names.len() != width {
+            let expected = count(width, "feature name");
+            return Err(fault(format!("expected {expected}, one for each column of the arrays, got {}", names.len()))
+                .hint("name every column, in order"));
+        }
+        let mut sorted: Vec<&String> = names.iter().collect();
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1]) {
+            return Err(fault(format!("the feature name {} occurs more than once", quote(twice[0])))
+                .hint("give every column its own name: dataset.features"));
+        }
+        let target = dataset.target.as_ref().map_or(CLASS, |t| t.0.as_str());
+        if names.iter().any(|n| n == target) {
+            return Err(fault(format!("{target:?} is a feature and the name of the label column"))
+                .hint("call one of them otherwise: dataset.target names the label column"));
+        }
+        Ok(names)
     }
-    if let Some(twice) = names.iter().enumerate().find(|(i, n)| names[..*i].contains(n)) {
-        return Err(fault(format!("the feature name {:?} occurs more than once", twice.1))
-            .hint("give every column its own name"));
+
+    /// What turns a label of these arrays into its class.
+    fn label(&self, dataset: &DatasetSpec) -> Result<impl Fn(i64) -> String + use<>, TableError> {
+        let given = dataset.classes.as_ref().map(|names| names.iter().map(|n| n.0.clone()).collect::<Vec<_>>());
+        let whose = if given.is_some() { "dataset.classes" } else { "the array class_names of the file" };
+        let names = given.or_else(|| self.class_names.clone());
+        let named = move |label: i64| names.as_ref().map(|n| n.get(usize::try_from(label).ok()?).cloned());
+        if let Some(bad) = self.y_train.iter().chain(&self.y_test).find(|&&l| named(l) == Some(None)) {
+            let most = (0_i64..).take_while(|&l| named(l) != Some(None)).last();
+            return Err(TableError::new(format!(
+                "label {bad} has no name: {whose} names the labels 0 to {}",
+                most.unwrap_or(-1)
+            ))
+            .at("dataset.classes")
+            .hint("name every class, in the order of the labels"));
+        }
+        Ok(move |label| named(label).flatten().unwrap_or_else(|| label.to_string()))
     }
-    let target = dataset.target.as_ref().map_or(CLASS, |t| t.0.as_str());
-    if names.iter().any(|n| n == target) {
-        return Err(fault(format!("{target:?} is a feature and the name of the label column"))
-            .hint("call one of them otherwise: dataset.target names the label column"));
-    }
-    Ok(names)
 }
 
-/// What turns a label of these arrays into its class.
-fn labels<'a>(
-    train: &Array1<i64>,
-    test: &Array1<i64>,
-    dataset: &'a DatasetSpec,
-) -> Result<impl Fn(i64) -> String + use<'a>, TableError> {
-    let names = dataset.classes.as_deref();
-    let named = move |label: i64| names.and_then(|n| n.get(usize::try_from(label).ok()?));
-    if let (Some(names), Some(bad)) = (names, train.iter().chain(test).find(|&&l| named(l).is_none())) {
-        return Err(TableError::new(format!(
-            "label {bad} has no name: dataset.classes names the labels 0 to {}",
-            names.len() as i64 - 1
-        ))
-        .at("dataset.classes")
-        .hint("name every class, in the order of the labels"));
-    }
-    Ok(move |label| named(label).map_or_else(|| label.to_string(), |n| n.0.clone()))
-}
-
-/// Writes an archive that NumPy reads: float64 matrices in C order, int64 labels, not compressed, every time stamp
-/// 1980-01-01: the same arrays give the same bytes.
+/// Writes an archive that NumPy reads: float64 matrices in C order, int64 labels, names as `<U…`, not compressed, every
+/// time stamp 1980-01-01: the same arrays give the same bytes.
 ///
 /// # Errors
 /// [`TableError`] where the arrays do not fit each other, or where writing fails.
 pub fn write_npz(arrays: &NpzArrays) -> Result<Vec<u8>, TableError> {
     arrays.check()?;
-    let fault = |e: WriteNpzError| TableError::new(format!("the archive cannot be written: {e}"));
-    let mut archive = NpzWriter::new(Cursor::new(Vec::new()));
-    let matrices = [
-        ("X_train", Some(&arrays.x_train)),
-        ("X_test", Some(&arrays.x_test)),
-        ("X_train_unSMOTE", arrays.x_train_unsmote.as_ref()),
+    let matrix = |x: &Array2<f64>| write_npy("<f8", &[x.nrows(), x.ncols()], x.iter().flat_map(|v| v.to_le_bytes()));
+    let labels = |y: &Array1<i64>| write_npy("<i8", &[y.len()], y.iter().flat_map(|v| v.to_le_bytes()));
+    let members = [
+        ("X_train", Some(matrix(&arrays.x_train))),
+        ("X_test", Some(matrix(&arrays.x_test))),
+        ("X_train_unSMOTE", arrays.x_train_unsmote.as_ref().map(matrix)),
+        ("y_train", Some(labels(&arrays.y_train))),
+        ("y_test", Some(labels(&arrays.y_test))),
+        ("feature_names", arrays.feature_names.as_deref().map(write_texts)),
+        ("class_names", arrays.class_names.as_deref().map(write_texts)),
     ];
-    for (name, x) in matrices {
-        if let Some(x) = x {
-            archive.add_array(name, &x.as_standard_layout()).map_err(fault)?;
+    let fault = |e: &dyn std::fmt::Display| TableError::new(format!("the archive cannot be written: {e}"));
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        if let Some(bytes) = bytes {
+            let options = SimpleFileOptions::default()
+                .compression_method(CompressionMethod::Stored)
+                .last_modified_time(DateTime::default())
+                .large_file(bytes.len() >= u32::MAX as usize);
+            archive.start_file(format!("{name}.npy"), options).map_err(|e| fault(&e))?;
+            archive.write_all(&bytes).map_err(|e| fault(&e))?;
         }
     }
-    for (name, y) in [("y_train", &arrays.y_train), ("y_test", &arrays.y_test)] {
-        archive.add_array(name, y).map_err(fault)?;
-    }
-    Ok(archive.finish().map_err(fault)?.into_inner())
+    Ok(archive.finish().map_err(|e| fault(&e))?.into_inner())
 }
 
 #[cfg(test)]

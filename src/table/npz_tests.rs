@@ -11,7 +11,23 @@ fn arrays() -> NpzArrays {
         x_test: array![[0.5, 0.25]],
         y_test: array![1],
         x_train_unsmote: Some(array![[1.0, -0.0], [2.0, 5.0]]),
+        feature_names: None,
+        class_names: None,
     }
+}
+
+/// An archive of these members, packed.
+fn archive(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn floats(shape: &[usize], values: &[f64]) -> Vec<u8> {
+    write_npy("<f8", shape, values.iter().flat_map(|v| v.to_le_bytes()))
 }
 
 fn named(list: &[&str]) -> Option<Vec<Name>> {
@@ -32,17 +48,80 @@ fn comes_back_with_the_same_bytes_each_time_and_no_clock() {
 }
 
 #[test]
-fn other_number_types_are_read() {
-    let mut archive = NpzWriter::new(Cursor::new(Vec::new()));
-    archive.add_array("X_train", &array![[1.0_f32, 2.0], [3.0, 4.0]]).unwrap();
-    archive.add_array("y_train", &array![3_i32, -1]).unwrap();
-    archive.add_array("X_test", &array![[1.0_f64, 2.0]]).unwrap();
-    archive.add_array("y_test", &array![3_u8]).unwrap();
-    let bytes = archive.finish().unwrap().into_inner();
-    let (table, balanced, _) = read_npz("a.npz", &bytes).unwrap().into_tables(&DatasetSpec::default()).unwrap();
+fn other_types_are_read() {
+    let x_train = write_npy("<f4", &[2, 2], [1.0_f32, 2.0, 3.0, 4.0].into_iter().flat_map(f32::to_le_bytes));
+    let numbers = archive(&[
+        ("X_train.npy", x_train.clone()),
+        ("y_train.npy", write_npy("<i4", &[2], [3_i32, -1].into_iter().flat_map(i32::to_le_bytes))),
+        ("X_test.npy", write_npy("|u1", &[1, 2], [1, 2])),
+        ("y_test.npy", write_npy("|u1", &[1], [3])),
+    ]);
+    let (table, balanced, _) = read_npz("a.npz", &numbers).unwrap().into_tables(&DatasetSpec::default()).unwrap();
     assert_eq!(table.columns[1], Column::number("x1", vec![2.0, 4.0, 2.0]));
     assert_eq!(table.columns[2], Column::category("class", &[Some("3"), Some("-1"), Some("3")]));
     assert!(balanced.is_none());
+    let texts = archive(&[
+        ("X_train.npy", x_train.clone()),
+        ("y_train.npy", write_texts(&["Video".to_owned(), "DoS".to_owned()])),
+        ("X_test.npy", write_npy("|u1", &[1, 2], [1, 2])),
+        ("y_test.npy", write_texts(&["Mirai".to_owned()])),
+    ]);
+    let (table, ..) = read_npz("a.npz", &texts).unwrap().into_tables(&DatasetSpec::default()).unwrap();
+    assert_eq!(table.columns[2], Column::category("class", &[Some("Video"), Some("DoS"), Some("Mirai")]));
+    let half = archive(&[
+        ("X_train.npy", x_train),
+        ("y_train.npy", write_texts(&["Video".to_owned(), "DoS".to_owned()])),
+        ("X_test.npy", write_npy("|u1", &[1, 2], [1, 2])),
+        ("y_test.npy", write_npy("|u1", &[1], [3])),
+    ]);
+    assert!(read_npz("a.npz", &half).unwrap_err().message.contains("holds integers, the other texts"));
+}
+
+#[test]
+fn names_in_the_file_are_used_and_the_experiment_s_come_first() {
+    let texts = |list: &[&str]| Some(list.iter().map(|s| (*s).to_owned()).collect());
+    let named_arrays =
+        || NpzArrays { feature_names: texts(&["f", "g"]), class_names: texts(&["no", "yes"]), ..arrays() };
+    let bytes = write_npz(&named_arrays()).unwrap();
+    let back = read_npz("a.npz", &bytes).unwrap();
+    assert_eq!(back, named_arrays());
+    let (table, ..) = back.into_tables(&DatasetSpec::default()).unwrap();
+    assert_eq!(table.names().collect::<Vec<_>>(), ["f", "g", "class"]);
+    assert_eq!(table.columns[2], Column::category("class", &[Some("no"), Some("yes"), Some("yes")]));
+    let dataset = DatasetSpec { features: named(&["a", "b"]), classes: named(&["-", "+"]), ..DatasetSpec::default() };
+    let (table, ..) = named_arrays().into_tables(&dataset).unwrap();
+    assert_eq!(table.names().collect::<Vec<_>>(), ["a", "b", "class"]);
+    assert_eq!(table.columns[2].text(0).as_deref(), Some("-"));
+    let short = NpzArrays { feature_names: texts(&["f"]), ..arrays() };
+    assert!(short.into_tables(&DatasetSpec::default()).unwrap_err().message.contains("in the array feature_names"));
+    let short = NpzArrays { class_names: texts(&["no"]), ..arrays() };
+    let error = short.into_tables(&DatasetSpec::default()).unwrap_err();
+    assert_eq!(error.message, "label 1 has no name: the array class_names of the file names the labels 0 to 0");
+}
+
+#[test]
+fn absurd_shapes_and_archives_that_unpack_to_gigabytes_are_refused_unread() {
+    let with = |x_train: Vec<u8>| {
+        let y = write_npy("|u1", &[1], [0]);
+        archive(&[
+            ("X_train.npy", x_train),
+            ("y_train.npy", y.clone()),
+            ("X_test.npy", floats(&[1, 1], &[1.0])),
+            ("y_test.npy", y),
+        ])
+    };
+    let error = read_npz("a.npz", &with(floats(&[1 << 40, 1 << 20], &[1.0]))).unwrap_err();
+    assert!(error.message.contains("announces (1099511627776, 1048576) elements"), "{}", error.message);
+    let error = read_npz("a.npz", &with(floats(&[1], &[1.0]))).unwrap_err();
+    assert_eq!(error.message, "expected X_train to have 2 dimensions, got 1");
+    let error = read_npz("a.npz", &with(write_npy("|O", &[1, 1], *b"pickle"))).unwrap_err();
+    assert!(error.message.ends_with("got Python objects"), "{}", error.message);
+    // The directory says how much a member unpacks to: at the end of the file, before 22 bytes of trailer.
+    let mut bomb = with(floats(&[1, 1], &[1.0]));
+    let at = bomb.windows(4).position(|w| w == b"PK\x01\x02").unwrap() + 24;
+    bomb[at..at + 4].copy_from_slice(&(u32::MAX - 1).to_le_bytes());
+    let error = read_npz("a.npz", &bomb).unwrap_err();
+    assert!(error.message.contains("says that it unpacks to 4.0 GiB"), "{}", error.message);
 }
 
 #[test]
@@ -89,24 +168,18 @@ fn what_does_not_fit_is_refused() {
 
 #[test]
 fn archives_that_are_damaged_or_lack_an_array_are_refused() {
-    let mut archive = NpzWriter::new(Cursor::new(Vec::new()));
-    archive.add_array("X_train", &array![[1.0]]).unwrap();
-    archive.add_array("y_train", &array![1.5]).unwrap();
-    let error = read_npz("a.npz", &archive.finish().unwrap().into_inner()).unwrap_err();
+    let one = floats(&[1, 1], &[1.0]);
+    let error = read_npz("a.npz", &archive(&[("X_train.npy", one.clone()), ("y_train.npy", one.clone())])).unwrap_err();
     assert_eq!(
         (error.message.as_str(), error.file.as_deref()),
         ("the archive has no array X_test, y_test", Some("a.npz"))
     );
     assert_eq!(error.hints[0], "it has: \"X_train\", \"y_train\"");
-    let mut archive = NpzWriter::new(Cursor::new(Vec::new()));
-    for name in ["X_train", "X_test"] {
-        archive.add_array(name, &array![[1.0]]).unwrap();
-    }
-    for name in ["y_train", "y_test"] {
-        archive.add_array(name, &array![1.5]).unwrap();
-    }
-    let error = read_npz("a.npz", &archive.finish().unwrap().into_inner()).unwrap_err();
-    assert!(error.message.contains("expected y_train to hold integers"));
+    let half = floats(&[1], &[1.5]);
+    let members =
+        [("X_train.npy", one.clone()), ("X_test.npy", one), ("y_train.npy", half.clone()), ("y_test.npy", half)];
+    let error = read_npz("a.npz", &archive(&members)).unwrap_err();
+    assert!(error.message.contains("expected y_train to hold integers"), "{}", error.message);
 
     let whole = write_npz(&arrays()).unwrap();
     for cut in 0..whole.len() {

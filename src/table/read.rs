@@ -1,19 +1,22 @@
-//! CSV files to one typed table.
+//! Data files to one typed table.
 
-use polars::prelude::StringChunked;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::error::{count, shorten};
-use super::typing::{Mixed, Typed, Wanted, typed};
-use super::{TableError, csv, scan};
+use super::arrow::{self, ArrowTable};
+use super::error::{count, quote, shorten};
+use super::parquet::ParquetFile;
+use super::scan::{Scan, scan};
+use super::typing::{Missing, Mixed, Part, Typed, Want, Wanted, Words};
+use super::unpack::{Content, unpack};
+use super::{TableError, arrays, csv, typing};
 use crate::ml::{Code, Column, LedgerEntry, Role, Values, Warning};
-use crate::spec::dataset::{ColumnType, DatasetSpec};
+use crate::spec::dataset::{ColumnType, DatasetSpec, Separator};
 
-/// A file to read: its bytes as they lie on the disk (gzip is seen by its first bytes).
+/// A file to read: its bytes as they lie on the disk. Packing and format are seen by how they begin.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// Name in messages. A name in `.tsv` or `.tsv.gz` means that tabs separate the cells, not commas.
+    /// Name in messages.
     pub name: &'a str,
     /// The bytes.
     pub bytes: &'a [u8],
@@ -51,16 +54,47 @@ impl Table {
     }
 }
 
-/// One file: its text columns in the order of the first file.
-struct Loaded<'a> {
-    input: &'a Input<'a>,
-    columns: Vec<StringChunked>,
-    lines: Vec<u64>,
+/// Where the columns of a file come from.
+enum Source<'a> {
+    Text(Scan<'a>),
+    Arrow(ArrowTable),
+    Parquet(ParquetFile<'a>),
 }
 
-/// Reads CSV files (plain or gzip) as one table. Blanks around names and cells go; empty cells, NaN, infinities and
-/// `dataset.missing_values` are missing; a column is numeric when all its other cells are numbers, in all files
-/// together. The target is always words; columns kept aside may be mixed.
+/// One file and where in it the columns of the table are.
+struct Loaded<'a> {
+    input: &'a Input<'a>,
+    source: Source<'a>,
+    /// For every column of the table, its place in this file.
+    order: Vec<usize>,
+    rows: usize,
+}
+
+impl<'a> Loaded<'a> {
+    /// The columns as wanted, in the order of the table.
+    fn columns(&self, wants: &[Want], missing: &Missing) -> Result<Vec<Option<Part<'a>>>, TableError> {
+        let mut its = vec![Want::Skip; wants.len()];
+        self.order.iter().zip(wants).for_each(|(&at, want)| its[at] = *want);
+        let mut parts = match &self.source {
+            Source::Text(scan) => csv::columns(scan, &its, missing),
+            Source::Arrow(file) => file
+                .columns
+                .par_iter()
+                .zip(&file.names)
+                .zip(&its)
+                .map(|((column, name), want)| arrays::part(name, column, *want, missing))
+                .collect(),
+            Source::Parquet(file) => file.columns(&its, missing),
+        }
+        .map_err(|e| e.in_file(self.input.name))?;
+        Ok(self.order.iter().map(|&at| parts[at].take()).collect())
+    }
+}
+
+/// Reads files as one table: CSV with any of the usual separators, plain, gzip or Zstandard; Parquet; Arrow IPC. Blanks
+/// around names and cells go; empty cells, NaN, infinities and `dataset.missing_values` are missing; a column is numeric
+/// when all its other cells are numbers, in all files together. Columns of Parquet and Arrow keep their types. The
+/// target is always words; columns kept aside may be mixed.
 ///
 /// # Errors
 /// [`TableError`], with file and line, for a file that is empty, damaged or ragged, names that are repeated, unknown
@@ -69,48 +103,79 @@ pub fn read_table(
     files: &[Input<'_>],
     dataset: &DatasetSpec,
 ) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
+    read_wanted(files, dataset, &|name| wanted(name, dataset))
+}
+
+/// The same for a table of which nothing is known yet: a column half numbers, half words is words.
+///
+/// # Errors
+/// As [`read_table`], less what is said of mixed columns.
+pub fn read_loosely(
+    files: &[Input<'_>],
+    dataset: &DatasetSpec,
+) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
+    read_wanted(files, dataset, &|_| Wanted::Aside)
+}
+
+fn read_wanted(
+    files: &[Input<'_>],
+    dataset: &DatasetSpec,
+    wanted: &(dyn Fn(&str) -> Wanted + Sync),
+) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
     let mut warnings = Vec::new();
+    let given: Option<Vec<String>> =
+        dataset.columns.as_ref().map(|c| c.iter().map(|n| n.0.trim().to_owned()).collect());
+    let missing: Vec<String> = dataset.missing_values.iter().map(|n| n.0.trim().to_owned()).collect();
+    let missing = Missing::new(&missing);
+    let contents: Vec<Result<Content<'_>, TableError>> =
+        files.par_iter().map(|f| unpack(f.bytes, dataset.encoding).map_err(|e| e.in_file(f.name))).collect();
+    let contents = contents.into_iter().collect::<Result<Vec<_>, _>>()?;
+
     let mut names: Vec<String> = Vec::new();
     let mut loaded: Vec<Loaded<'_>> = Vec::new();
     let mut entry_counts = Vec::new();
-    let given: Option<Vec<String>> =
-        dataset.columns.as_ref().map(|c| c.iter().map(|n| n.0.trim().to_owned()).collect());
-    for (i, input) in files.iter().enumerate() {
-        let (file_names, file, blank_lines) =
-            load(input, given.as_deref(), &mut warnings).map_err(|e| e.in_file(input.name))?;
-        if i == 0 {
-            names = file_names;
-            check_names(&names, dataset).map_err(|e| if e.place.is_some() { e } else { e.in_file(input.name) })?;
-            loaded.push(file);
-        } else {
-            loaded.push(reorder(file, &file_names, &names, files[0].name)?);
+    for (input, content) in files.iter().zip(&contents) {
+        let (its_names, source) = load(content, dataset, given.as_deref()).map_err(|e| e.in_file(input.name))?;
+        let its_names = tidy(its_names, input.name, given.is_some(), &mut warnings)?;
+        if loaded.is_empty() {
+            check_names(&its_names, dataset).map_err(|e| if e.place.is_some() { e } else { e.in_file(input.name) })?;
+            names.clone_from(&its_names);
+        }
+        let order = order(&its_names, &names, files[0].name).map_err(|e| e.in_file(input.name))?;
+        let (rows, blank_lines) = match &source {
+            Source::Text(scan) => (scan.rows, scan.blank_lines),
+            Source::Arrow(file) => (file.rows, 0),
+            Source::Parquet(file) => (file.rows, 0),
+        };
+        if rows == 0 {
+            return Err(TableError::new("the file has columns and no row")
+                .in_file(input.name)
+                .hint("check that the download is complete"));
         }
         if files.len() > 1 {
-            entry_counts.push((format!("rows in {}", input.name), loaded[i].lines.len() as u64));
+            entry_counts.push((format!("rows in {}", input.name), rows as u64));
         }
         if blank_lines > 0 {
             entry_counts.push((format!("empty lines in {}", input.name), blank_lines as u64));
         }
+        if let Content::Text { doubtful: Some(line), .. } = content {
+            let message = format!(
+                "line {line} of {} looks like UTF-8, though dataset.encoding says {}: its other letters may be wrong",
+                input.name,
+                dataset.encoding.word()
+            );
+            warnings.push(Warning::new(Code::S20, message).at("dataset.encoding"));
+        }
+        loaded.push(Loaded { input, source, order, rows });
     }
     if loaded.is_empty() {
         return Err(TableError::new("no file to read").at("dataset.path"));
     }
-    let missing: Vec<String> = dataset.missing_values.iter().map(|n| n.0.trim().to_owned()).collect();
-    let columns: Vec<Result<Typed, Mixed>> = (0..names.len())
-        .into_par_iter()
-        .map(|c| {
-            let parts: Vec<&StringChunked> = loaded.iter().map(|f| &f.columns[c]).collect();
-            typed(&names[c], &parts, &missing, wanted(&names[c], dataset))
-        })
-        .collect();
-    if columns.iter().any(Result::is_err) {
-        return Err(mixed(&names, &columns, &loaded, dataset));
-    }
-    let columns: Vec<Typed> = columns.into_iter().flatten().collect();
+    let columns = typed(&names, &loaded, &missing, dataset, wanted)?;
 
-    let rows: usize = loaded.iter().map(|f| f.lines.len()).sum();
+    let rows: usize = loaded.iter().map(|f| f.rows).sum();
     let roles = loaded.iter().any(|f| f.input.role.is_some()).then(|| {
-        let role = |f: &Loaded<'_>| std::iter::repeat_n(f.input.role.unwrap_or(Role::Train), f.lines.len());
+        let role = |f: &Loaded<'_>| std::iter::repeat_n(f.input.role.unwrap_or(Role::Train), f.rows);
         loaded.iter().flat_map(role).collect()
     });
     let mut entry = LedgerEntry::unchanged("read", rows, columns.len());
@@ -118,6 +183,66 @@ pub fn read_table(
     count_gaps(&columns, &mut entry, &mut warnings);
     let columns = columns.into_iter().map(|t| t.column).collect();
     Ok((Table { row_ids: (0..rows as u64).collect(), columns, roles }, vec![entry], warnings))
+}
+
+/// The columns of all files together.
+fn typed(
+    names: &[String],
+    files: &[Loaded<'_>],
+    missing: &Missing,
+    dataset: &DatasetSpec,
+    wanted: &(dyn Fn(&str) -> Wanted + Sync),
+) -> Result<Vec<Typed>, TableError> {
+    let wanted: Vec<Wanted> = names.iter().map(|n| wanted(n)).collect();
+    let wants: Vec<Want> = wanted.iter().map(|w| w.want()).collect();
+    let mut by_file = Vec::with_capacity(files.len());
+    for file in files {
+        by_file.push(file.columns(&wants, missing)?);
+    }
+    // Where one file has words, the numbers of the others are read again as they are spelt.
+    let is_number = |part: &Option<Part<'_>>| matches!(part, Some(Part::Numbers(_)));
+    let mixed: Vec<bool> = (0..names.len()).map(|c| !by_file.iter().all(|parts| is_number(&parts[c]))).collect();
+    for (file, parts) in files.iter().zip(&mut by_file) {
+        let again = |(part, mixed): (&Option<Part<'_>>, &bool)| match part {
+            Some(Part::Numbers(_) | Part::Both) if *mixed && part.as_ref().is_some_and(|p| !p.is_empty()) => {
+                Want::Words
+            }
+            _ => Want::Skip,
+        };
+        let wants: Vec<Want> = parts.iter().zip(&mixed).map(again).collect();
+        if wants.contains(&Want::Words) {
+            for (part, read) in parts.iter_mut().zip(file.columns(&wants, missing)?) {
+                *part = read.or(part.take());
+            }
+        }
+    }
+    let mut by_column: Vec<Vec<Part<'_>>> = names.iter().map(|_| Vec::with_capacity(files.len())).collect();
+    for parts in by_file {
+        parts.into_iter().zip(&mut by_column).for_each(|(part, column)| column.extend(part));
+    }
+    let columns: Vec<Result<Typed, Mixed>> = by_column
+        .into_par_iter()
+        .enumerate()
+        .map(|(c, parts)| {
+            if !mixed[c] {
+                let numbers = parts.into_iter().filter_map(|p| if let Part::Numbers(n) = p { Some(n) } else { None });
+                return Ok(typing::numbers(&names[c], numbers.collect()));
+            }
+            let words: Vec<Words<'_>> = parts
+                .into_iter()
+                .filter_map(|p| match p {
+                    Part::Words(w) => Some(w),
+                    Part::Numbers(n) => Some(n.empty_words()),
+                    Part::Both => None,
+                })
+                .collect();
+            typing::words(&names[c], &words, missing, wanted[c])
+        })
+        .collect();
+    if columns.iter().any(Result::is_err) {
+        return Err(mixed_columns(names, &columns, files, dataset));
+    }
+    Ok(columns.into_iter().flatten().collect())
 }
 
 /// Missing cells and infinities, in all and by column.
@@ -132,65 +257,100 @@ fn count_gaps(columns: &[Typed], entry: &mut LedgerEntry, warnings: &mut Vec<War
         entry.counts.push((format!("infinities in {}", t.column.name), t.infinite));
     }
     if infinities > 0 {
-        let where_: Vec<String> =
-            columns.iter().filter(|t| t.infinite > 0).map(|t| format!("{:?}", t.column.name)).collect();
+        let where_: Vec<String> = columns.iter().filter(|t| t.infinite > 0).map(|t| quote(&t.column.name)).collect();
         let message =
             format!("{} counted as missing, in {}", count(infinities as usize, "infinite value"), shorten(&where_, 10));
         warnings.push(Warning::new(Code::S20, message).at("dataset.missing").info());
     }
 }
 
-/// The names, text columns and number of empty lines of one file.
+/// The names of a file's columns and where they are.
 fn load<'a>(
-    input: &'a Input<'a>,
+    content: &'a Content<'_>,
+    dataset: &DatasetSpec,
     given: Option<&[String]>,
-    warnings: &mut Vec<Warning>,
-) -> Result<(Vec<String>, Loaded<'a>, usize), TableError> {
-    let lower = input.name.to_lowercase();
-    let separator = if lower.ends_with(".tsv") || lower.ends_with(".tsv.gz") { b'\t' } else { b',' };
-    let text = scan::plain(input.bytes)?;
-    let scan = scan::scan(&text, separator, given)?;
-    let columns = csv::text_columns(&scan, separator)?;
-    let mut names = match (&scan.header, given) {
-        (Some(header), _) => header.clone(),
-        (None, given) => given.unwrap_or_default().to_vec(),
+) -> Result<(Vec<String>, Source<'a>), TableError> {
+    let (names, source) = match content {
+        Content::Text { text, .. } => {
+            let scan = scan(text, dataset.separator, given)?;
+            let names = scan.header.clone().or(given.map(<[String]>::to_vec)).unwrap_or_default();
+            return Ok((names, Source::Text(scan)));
+        }
+        Content::Parquet(bytes) => {
+            let file = ParquetFile::open(bytes)?;
+            (file.names(), Source::Parquet(file))
+        }
+        Content::ArrowFile(bytes) => {
+            let file = arrow::read_file(bytes)?;
+            (file.names.clone(), Source::Arrow(file))
+        }
+        Content::ArrowStream(bytes) => {
+            let file = arrow::read_stream(bytes)?;
+            (file.names.clone(), Source::Arrow(file))
+        }
     };
-    for (i, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
-        *name = format!("Unnamed: {i}");
-        let message = format!(
-            "column {} of {} has no name and is called {name:?}; a stored row number is no feature: keep it aside or drop it",
-            i + 1,
-            input.name
-        );
+    match given {
+        Some(_) => Err(TableError::new("the file names its columns itself, and these names are for files without")
+            .at("dataset.columns")
+            .hint("leave dataset.columns out, or rename the columns where the file is written")),
+        None => Ok((names.iter().map(|n| n.trim().to_owned()).collect(), source)),
+    }
+}
+
+/// Every column gets a name of its own.
+fn tidy(
+    mut names: Vec<String>,
+    file: &str,
+    given: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<String>, TableError> {
+    for (i, name) in names.iter_mut().enumerate() {
+        let called = match name.as_str() {
+            "" => format!("column {} of {file} has no name and is called \"Unnamed: {i}\"", i + 1),
+            index if index.starts_with("__index_level_") => format!("column {index:?} of {file} is an index of pandas"),
+            _ => continue,
+        };
+        if name.is_empty() {
+            *name = format!("Unnamed: {i}");
+        }
+        let message = format!("{called}; a stored row number is no feature: keep it aside or drop it");
         warnings.push(Warning::new(Code::S20, message).at("dataset.keep_aside"));
     }
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort_unstable();
-    let mut twice: Vec<String> = sorted.windows(2).filter(|w| w[0] == w[1]).map(|w| format!("{:?}", w[0])).collect();
+    let mut twice: Vec<String> = sorted.windows(2).filter(|w| w[0] == w[1]).map(|w| quote(w[0])).collect();
     twice.dedup();
-    if !twice.is_empty() {
-        let error = TableError::new(format!("column names occur more than once: {}", twice.join(", ")));
-        return Err(match given {
-            Some(_) => error.at("dataset.columns").hint("give every column its own name"),
-            None => error.on_line(1).hint("give every column its own name in the header of the file"),
-        });
+    if twice.is_empty() {
+        return Ok(names);
     }
-    Ok((names, Loaded { input, columns, lines: scan.lines }, scan.blank_lines))
+    let error = TableError::new(format!("column names occur more than once: {}", shorten(&twice, 20))).in_file(file);
+    Err(if given {
+        error.at("dataset.columns").hint("give every column its own name")
+    } else {
+        error.on_line(1).hint("give every column its own name in the header of the file")
+    })
 }
 
 /// Every name that the experiment uses is a column.
 fn check_names(names: &[String], dataset: &DatasetSpec) -> Result<(), TableError> {
     let all = || names.iter().map(String::as_str);
-    let known = |name: &str| names.iter().any(|n| n == name);
+    let mut sorted: Vec<&str> = all().collect();
+    sorted.sort_unstable();
+    let known = |name: &str| sorted.binary_search(&name).is_ok();
     if let Some(target) = dataset.target.as_ref().filter(|t| !known(&t.0)) {
         let error = TableError::new(format!("the target column {:?} is not in the table", target.0))
             .at("dataset.target")
             .suggest(&target.0, all());
         let numbers = dataset.columns.is_none() && names.iter().filter(|n| n.parse::<f64>().is_ok()).count() > 1;
         return Err(match names {
-            [one] if one.contains([';', '\t', '|']) => {
-                error.hint("the cells seem to be separated by something else than a comma: convert the file")
+            [one] if dataset.separator != Separator::Auto && one.contains([',', ';', '\t', '|']) => {
+                error.hint(format!(
+                    "the cells seem to be separated by something else than dataset.separator says ({})",
+                    dataset.separator.word()
+                ))
             }
+            [one] if one.contains(' ') => error
+                .hint("if blanks separate the cells, convert the file: separators are comma, semicolon, tab and pipe"),
             _ if numbers => error.hint("the first line looks like data: give the names under dataset.columns"),
             _ => error,
         });
@@ -213,30 +373,36 @@ fn check_names(names: &[String], dataset: &DatasetSpec) -> Result<(), TableError
     Ok(())
 }
 
-/// The columns of a further file in the order of the first.
-fn reorder<'a>(mut file: Loaded<'a>, its: &[String], names: &[String], first: &str) -> Result<Loaded<'a>, TableError> {
-    let quoted = |list: Vec<&String>| list.into_iter().map(|n| format!("{n:?}")).collect::<Vec<_>>();
-    let missing = quoted(names.iter().filter(|n| !its.contains(n)).collect());
-    let extra = quoted(its.iter().filter(|n| !names.contains(n)).collect());
-    if !missing.is_empty() || !extra.is_empty() {
-        let mut parts = Vec::new();
-        if !missing.is_empty() {
-            parts.push(format!("{} missing: {}", missing.len(), shorten(&missing, 20)));
-        }
-        if !extra.is_empty() {
-            parts.push(format!("{} too many: {}", extra.len(), shorten(&extra, 20)));
-        }
-        return Err(TableError::new(format!("other columns than in {first}: {}", parts.join("; ")))
-            .in_file(file.input.name)
-            .on_line(1)
-            .hint("all files of a data set need the same columns, in any order"));
+/// For every name of the table, its place in a further file.
+fn order(its: &[String], names: &[String], first: &str) -> Result<Vec<usize>, TableError> {
+    if its == names {
+        return Ok((0..names.len()).collect());
     }
-    file.columns = names
-        .iter()
-        .filter_map(|n| its.iter().position(|i| i == n))
-        .map(|at| std::mem::take(&mut file.columns[at]))
-        .collect();
-    Ok(file)
+    let sorted = |list: &[String]| {
+        let mut places: Vec<usize> = (0..list.len()).collect();
+        places.sort_unstable_by(|&a, &b| list[a].cmp(&list[b]));
+        places
+    };
+    let (by_name, names_by_name) = (sorted(its), sorted(names));
+    let find = |name: &String, list: &[String], by_name: &[usize]| {
+        by_name.binary_search_by(|&at| list[at].cmp(name)).ok().map(|i| by_name[i])
+    };
+    let missing: Vec<String> = names.iter().filter(|n| find(n, its, &by_name).is_none()).map(|n| quote(n)).collect();
+    let extra: Vec<String> =
+        its.iter().filter(|n| find(n, names, &names_by_name).is_none()).map(|n| quote(n)).collect();
+    if missing.is_empty() && extra.is_empty() {
+        return Ok(names.iter().filter_map(|n| find(n, its, &by_name)).collect());
+    }
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("{} missing: {}", missing.len(), shorten(&missing, 20)));
+    }
+    if !extra.is_empty() {
+        parts.push(format!("{} too many: {}", extra.len(), shorten(&extra, 20)));
+    }
+    Err(TableError::new(format!("other columns than in {first}: {}", parts.join("; ")))
+        .on_line(1)
+        .hint("all files of a data set need the same columns, in any order"))
 }
 
 fn wanted(name: &str, dataset: &DatasetSpec) -> Wanted {
@@ -251,10 +417,10 @@ fn wanted(name: &str, dataset: &DatasetSpec) -> Wanted {
 }
 
 /// The error for columns half numbers, half words: the first in full, the others by name.
-fn mixed(
+fn mixed_columns(
     names: &[String],
     columns: &[Result<Typed, Mixed>],
-    loaded: &[Loaded<'_>],
+    files: &[Loaded<'_>],
     dataset: &DatasetSpec,
 ) -> TableError {
     let bad: Vec<(&String, &Mixed)> =
@@ -262,32 +428,35 @@ fn mixed(
     let Some((name, first)) = bad.first() else { return TableError::new("no column is mixed") };
     let (mut row, value) = (first.first.0, &first.first.1);
     let mut place = None;
-    for file in loaded {
-        if row < file.lines.len() {
-            place = Some((file.input.name, file.lines[row]));
+    for file in files {
+        if row < file.rows {
+            let line = if let Source::Text(scan) = &file.source { scan.place(row).map(|(_, line)| line) } else { None };
+            place = Some((file.input.name, line));
             break;
         }
-        row -= file.lines.len();
+        row -= file.rows;
     }
     let (numbers, words) = (count(first.numbers as usize, "number"), count(first.words as usize, "other value"));
     let declared = matches!(dataset.types.get(*name), Some(ColumnType::Number));
+    let (column, shown) = (quote(name), quote(value));
     let mut message = if declared {
-        format!("column {name:?} is declared a number but holds {words} beside {numbers}")
+        format!("column {column} is declared a number but holds {words} beside {numbers}")
     } else {
-        format!("column {name:?} is half numbers, half words: {numbers} and {words}")
+        format!("column {column} is half numbers, half words: {numbers} and {words}")
     };
-    message += &format!("; the first to stand out is {value:?} in row {}", first.first.0 + 1);
+    message += &format!("; the first to stand out is {shown} in row {}", first.first.0 + 1);
     if bad.len() > 1 {
-        let others: Vec<String> = bad[1..].iter().map(|(n, _)| format!("{n:?}")).collect();
+        let others: Vec<String> = bad[1..].iter().map(|(n, _)| quote(n)).collect();
         message += &format!(" (likewise the columns {})", shorten(&others, 10));
     }
     let mut error = TableError::new(message).at("dataset.types");
     if let Some((file, line)) = place {
-        error = error.in_file(file).on_line(line);
+        error = error.in_file(file);
+        error.line = line;
     }
-    if value.parse::<f64>().is_err() {
+    if value.parse::<f64>().is_err() && value.len() <= 100 {
         error = error.hint(format!(
-            "if {value:?} means a missing value, list it: dataset.missing_values: [{}]",
+            "if {shown} means a missing value, list it: dataset.missing_values: [{}]",
             serde_json::Value::from(value.as_str())
         ));
     }

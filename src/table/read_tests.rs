@@ -1,5 +1,6 @@
 use super::*;
 use crate::param::Name;
+use crate::table::{PlainColumn, PlainValues};
 
 fn input<'a>(name: &'a str, text: &'a str) -> Input<'a> {
     Input { name, bytes: text.as_bytes(), role: None }
@@ -130,7 +131,9 @@ fn names_that_do_not_fit_are_refused() {
     assert_eq!(read("a,y\n1,u\n", &types).unwrap_err().hints, ["did you mean \"a\"?"]);
     let twice = read("a,b, a,b,y\n1,1,1,1,u\n", &spec("y")).unwrap_err();
     assert_eq!((twice.message.as_str(), twice.line), ("column names occur more than once: \"a\", \"b\"", Some(1)));
-    assert!(read("a;b;y\n1;1;u\n", &spec("y")).unwrap_err().hints[1].contains("separated by something else"));
+    let comma = DatasetSpec { separator: Separator::Comma, ..spec("y") };
+    assert!(read("a;b;y\n1;1;u\n", &comma).unwrap_err().hints[1].contains("dataset.separator says (comma)"));
+    assert!(read("a b y\n1 1 u\n", &spec("y")).unwrap_err().hints[1].contains("blanks separate"));
     assert!(read("0,1.5,u\n1,1,u\n", &spec("y")).unwrap_err().hints[1].contains("dataset.columns"));
 }
 
@@ -156,6 +159,118 @@ fn a_stored_row_number_gets_a_name_and_a_warning() {
     let (table, _, warnings) = read_table(&[input("a.csv", ",a,y\n0,5,u\n1,6,v\n")], &spec("y")).unwrap();
     assert_eq!(table.columns[0].name, "Unnamed: 0");
     assert_eq!(warnings[0].code, Code::S20);
+}
+
+#[test]
+fn separators_and_encodings_are_read_alike() {
+    let wanted = read("a,b,y\n1.5,é,1\n-3,–,2\n", &spec("y")).unwrap();
+    for text in ["a;b;y\n1.5;é;1\n-3;–;2\n", "a|b|y\n1.5|é|1\n-3|–|2\n", "a\tb\ty\n1.5\té\t1\n-3\t–\t2\n"] {
+        assert_eq!(read(text, &spec("y")).unwrap(), wanted, "{text:?}");
+    }
+    let latin = Input { name: "a.csv", bytes: b"a;b;y\n1.5;\xe9;1\n-3;\x96;2\n", role: None };
+    let error = read_table(&[latin], &spec("y")).unwrap_err();
+    assert_eq!((error.file.as_deref(), error.line), (Some("a.csv"), Some(2)));
+    assert!(error.hints[0].contains("dataset.encoding: windows-1252"));
+    let windows = DatasetSpec { encoding: crate::spec::dataset::Encoding::Windows1252, ..spec("y") };
+    let (table, _, warnings) = read_table(&[latin], &windows).unwrap();
+    assert_eq!((table, warnings.len()), (wanted, 0));
+    let (_, _, warnings) = read_table(&[input("u.csv", "a,y\n1,é\n2,x\n")], &windows).unwrap();
+    assert!(warnings[0].message.starts_with("line 2 of u.csv looks like UTF-8"), "{}", warnings[0].message);
+}
+
+#[test]
+fn any_number_of_threads_reads_the_same_table() {
+    // Several blocks; a column of words that begins with numbers in another block, and one that is only aside mixed.
+    let rows = 120_000;
+    let mut text = String::from("n,w,m,y\n");
+    for i in 0..rows {
+        let word = if i < rows / 2 { String::new() } else { format!("\"w, {}\"", i * 31 % 5000) };
+        let mixed = if i % 50_000 == 7 { "many".to_owned() } else { (i % 900).to_string() };
+        text += &format!("{}.{},{word},{mixed},{}\n", i % 977, i % 10, i % 3);
+    }
+    let dataset = DatasetSpec { keep_aside: named(&["m"]), ..spec("y") };
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| postcard::to_stdvec(&read(&text, &dataset).unwrap()).unwrap())
+    };
+    let one = on(1);
+    assert!(one == on(2) && one == on(8));
+    let table = read(&text, &dataset).unwrap();
+    assert_eq!(table.columns[1].text(rows - 1), Some(format!("w, {}", (rows - 1) * 31 % 5000)));
+    assert_eq!((table.columns[2].text(7), table.columns[2].text(901)), (Some("many".into()), Some("1".into())));
+    let error = read(&text, &spec("y")).unwrap_err();
+    assert_eq!(error.line, Some(9), "{}", error.message);
+}
+
+/// The same three rows: `n` numbers, `w` words, `y` classes.
+fn parquet() -> Vec<u8> {
+    crate::table::write_predictions_parquet(&[
+        PlainColumn::new("y", PlainValues::I32(vec![1, 2, 1])),
+        PlainColumn::new("n", PlainValues::F64(vec![0.5, f64::NAN, f64::INFINITY])),
+        PlainColumn::new("w", PlainValues::Text(["x", " z ", ""].map(str::to_owned).to_vec())),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn formats_may_be_mixed_and_columns_are_found_by_name() {
+    let parquet = parquet();
+    let files = [input("a.csv", "w,n,y\nx,1,1.0\n"), Input { name: "b.parquet", bytes: &parquet, role: None }];
+    let (table, ledger, warnings) = read_table(&files, &spec("y")).unwrap();
+    assert_eq!(table.names().collect::<Vec<_>>(), ["w", "n", "y"]);
+    assert_eq!(table.columns[0], Column::category("w", &[Some("x"), Some("x"), Some("z"), None]));
+    assert_eq!(table.columns[2], Column::category("y", &[Some("1"), Some("1"), Some("2"), Some("1")]));
+    let Values::Number(n) = &table.columns[1].values else { panic!("numbers expected") };
+    assert_eq!((n[0], n[1], n[2].is_nan(), n[3].is_nan()), (1.0, 0.5, true, true));
+    let counts: Vec<(&str, u64)> = ledger[0].counts.iter().map(|(what, n)| (what.as_str(), *n)).collect();
+    assert_eq!(counts[..4], [("rows in a.csv", 1), ("rows in b.parquet", 3), ("missing cells", 2), ("infinities", 1)]);
+    assert_eq!(warnings.len(), 1);
+    // Numbers in one file, words in the other.
+    let files = [input("a.csv", "w,n,y\nx,many,1\n"), files[1]];
+    let error = read_table(&files, &spec("y")).unwrap_err();
+    assert!(
+        error.message.contains("\"n\" is half numbers, half words: 1 number and 1 other value"),
+        "{}",
+        error.message
+    );
+    assert_eq!((error.file.as_deref(), error.line), (Some("a.csv"), Some(2)));
+    let aside = DatasetSpec { keep_aside: named(&["n"]), ..spec("y") };
+    let (table, ..) = read_table(&files, &aside).unwrap();
+    assert_eq!(table.columns[1], Column::category("n", &[Some("many"), Some("0.5"), None, None]));
+    let headless = DatasetSpec { columns: Some(named(&["w", "n", "y"])), ..spec("y") };
+    let error = read_table(&files[1..], &headless).unwrap_err();
+    assert_eq!((error.place.as_deref(), error.file.as_deref()), (Some("dataset.columns"), Some("b.parquet")));
+}
+
+#[test]
+fn typed_columns_follow_the_types_of_the_experiment() {
+    let parquet = parquet();
+    let file = [Input { name: "b.parquet", bytes: &parquet, role: None }];
+    let typed = |name: &str, kind| DatasetSpec { types: [(name.to_owned(), kind)].into(), ..spec("y") };
+    let (table, ..) = read_table(&file, &typed("n", ColumnType::Category)).unwrap();
+    assert_eq!(table.columns[1], Column::category("n", &[Some("0.5"), None, None]));
+    let error = read_table(&file, &typed("w", ColumnType::Number)).unwrap_err();
+    assert!(
+        error.message.starts_with("column \"w\" is declared a number but holds 2 other values"),
+        "{}",
+        error.message
+    );
+    assert_eq!((error.file.as_deref(), error.line), (Some("b.parquet"), None));
+    let minus = DatasetSpec { missing_values: named(&["0.50"]), ..spec("y") };
+    let (_, ledger, _) = read_table(&file, &minus).unwrap();
+    assert_eq!(ledger[0].counts[0], ("missing cells".to_owned(), 3), "a typed number is missing by its value");
+}
+
+#[test]
+fn an_index_of_pandas_is_warned_about() {
+    let columns = [
+        PlainColumn::new("a", PlainValues::F64(vec![1.0, 2.0])),
+        PlainColumn::new("y", PlainValues::I32(vec![1, 2])),
+        PlainColumn::new("__index_level_0__", PlainValues::U64(vec![0, 1])),
+    ];
+    let bytes = crate::table::write_predictions_parquet(&columns).unwrap();
+    let (_, _, warnings) = read_table(&[Input { name: "p", bytes: &bytes, role: None }], &spec("y")).unwrap();
+    assert!(warnings[0].message.contains("is an index of pandas"), "{}", warnings[0].message);
 }
 
 mod fuzz {

@@ -1,41 +1,144 @@
-//! Text cells to typed columns: numbers where all are numbers, words where none is.
+//! Cells to typed columns: numbers where all are numbers, words where none is.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use polars::prelude::StringChunked;
-
+use super::words::Interner;
 use crate::ml::{Column, MISSING, Values};
 use crate::spec::dataset::ColumnType;
 
+/// The texts that mean "missing", besides the empty cell, NaN and infinities.
+#[derive(Clone, Debug)]
+pub(super) struct Missing {
+    texts: Vec<String>,
+    numbers: Vec<f64>,
+    first: [bool; 256],
+}
+
+impl Missing {
+    /// Of these texts, without blanks around them.
+    pub fn new(texts: &[String]) -> Self {
+        let mut first = [false; 256];
+        texts.iter().filter_map(|t| t.bytes().next()).for_each(|b| first[usize::from(b)] = true);
+        Self { texts: texts.to_vec(), numbers: texts.iter().filter_map(|t| t.parse().ok()).collect(), first }
+    }
+
+    /// Whether a text is one of them.
+    pub fn has(&self, text: &str) -> bool {
+        self.may_begin(text.as_bytes().first()) && self.texts.iter().any(|t| t == text)
+    }
+
+    /// Whether a typed number is one of them, however they write it.
+    pub fn has_number(&self, value: f64) -> bool {
+        self.numbers.contains(&value)
+    }
+
+    /// Whether one of them begins with this byte.
+    #[inline]
+    pub fn may_begin(&self, byte: Option<&u8>) -> bool {
+        byte.is_some_and(|&b| self.first[usize::from(b)])
+    }
+}
+
 /// What one cell holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Cell<'a> {
+pub(super) enum Cell {
     /// Empty, NaN, or one of the texts that mean missing.
     Missing,
     /// An infinity, or a number too large for one: counted apart, then missing.
     Infinite,
-    /// A finite number and its text.
-    Number(f64, &'a str),
+    /// A finite number.
+    Number(f64),
     /// Anything else.
-    Word(&'a str),
+    Word,
 }
 
 /// Reads a cell. Blanks around it do not count. A number is what Rust's `f64` reads: decimal, with an optional sign
 /// and exponent; `nan`, `inf` and `infinity` in any case, with or without a sign.
-pub(super) fn cell<'a>(text: Option<&'a str>, missing: &[String]) -> Cell<'a> {
-    let Some(text) = text.map(str::trim) else { return Cell::Missing };
-    if text.is_empty() || missing.iter().any(|m| m == text) {
+pub(super) fn cell(text: &str, missing: &Missing) -> Cell {
+    let text = text.trim();
+    if text.is_empty() || missing.has(text) {
         return Cell::Missing;
     }
     match text.parse::<f64>() {
         Ok(v) if v.is_nan() => Cell::Missing,
         Ok(v) if v.is_infinite() => Cell::Infinite,
-        Ok(v) => Cell::Number(v, text),
-        Err(_) => Cell::Word(text),
+        Ok(v) => Cell::Number(v),
+        Err(_) => Cell::Word,
     }
 }
 
-/// How a column is to be read.
+/// How a column of a file is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    /// Not at all.
+    Skip,
+    /// As numbers, or as words from the first word on.
+    Numbers,
+    /// The same, and what a file declares to be text or time is read as a number too.
+    OnlyNumbers,
+    /// As words.
+    Words,
+}
+
+/// A column of one file.
+#[derive(Clone, Debug)]
+pub(super) enum Part<'a> {
+    /// Numbers only, or nothing.
+    Numbers(Numbers),
+    /// Words, or what was wanted as words.
+    Words(Words<'a>),
+    /// Numbers and words: to be read again as words.
+    Both,
+}
+
+/// Numbers; NaN where one is missing.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers {
+    pub values: Vec<f64>,
+    pub missing: u64,
+    pub infinite: u64,
+}
+
+/// Texts as they stand in the file, without blanks around them.
+#[derive(Clone, Debug)]
+pub(super) struct Words<'a> {
+    /// A word for every row; [`MISSING`] where none is.
+    pub codes: Vec<u32>,
+    /// The distinct words.
+    pub words: Vec<Cow<'a, str>>,
+    /// Rows without one.
+    pub missing: u64,
+    /// Rows with an infinity.
+    pub infinite: u64,
+    /// The file declares them to be words, even those that look like numbers.
+    pub are_words: bool,
+}
+
+impl Part<'_> {
+    /// Whether it has any value.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Numbers(n) => n.missing + n.infinite == n.values.len() as u64,
+            Self::Words(w) => w.words.is_empty(),
+            Self::Both => false,
+        }
+    }
+}
+
+impl Numbers {
+    /// The same column as words, where it has no value.
+    pub fn empty_words(&self) -> Words<'static> {
+        Words {
+            codes: vec![MISSING; self.values.len()],
+            words: Vec::new(),
+            missing: self.missing,
+            infinite: self.infinite,
+            are_words: true,
+        }
+    }
+}
+
+/// How a column is to be typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// Numbers if all are, words if none is; a mixture is an error.
@@ -46,6 +149,17 @@ pub(super) enum Wanted {
     Target,
     /// As the experiment says.
     Declared(ColumnType),
+}
+
+impl Wanted {
+    /// How the files are to be read for it.
+    pub fn want(self) -> Want {
+        match self {
+            Self::Target | Self::Declared(ColumnType::Category) => Want::Words,
+            Self::Feature | Self::Aside => Want::Numbers,
+            Self::Declared(ColumnType::Number) => Want::OnlyNumbers,
+        }
+    }
 }
 
 /// A typed column and what was met on the way.
@@ -65,105 +179,71 @@ pub(super) struct Mixed {
     pub first: (usize, String),
 }
 
-/// Types a column that lies in several files, one after the other.
-pub(super) fn typed(name: &str, parts: &[&StringChunked], missing: &[String], wanted: Wanted) -> Result<Typed, Mixed> {
-    let rows = parts.iter().map(|p| p.len()).sum();
-    if wanted == Wanted::Declared(ColumnType::Category) {
-        return Ok(words(name, parts, missing, rows, false));
-    }
-    let mut values = Vec::with_capacity(rows);
-    let (mut n_missing, mut n_infinite, mut n_numbers, mut n_words) = (0, 0, 0, 0);
-    let (mut first_number, mut first_word) = (None, None);
-    for (row, text) in parts.iter().flat_map(|p| p.iter()).enumerate() {
-        values.push(match cell(text, missing) {
-            Cell::Number(v, text) => {
-                if first_number.is_none() {
-                    first_number = Some((row, text));
-                }
-                n_numbers += 1;
-                v
-            }
-            Cell::Missing => {
-                n_missing += 1;
-                f64::NAN
-            }
-            Cell::Infinite => {
-                n_infinite += 1;
-                f64::NAN
-            }
-            Cell::Word(text) => {
-                if first_word.is_none() {
-                    first_word = Some((row, text));
-                }
-                n_words += 1;
-                f64::NAN
-            }
-        });
-        // A column of words shows itself early: nothing more is to be learnt from parsing the rest.
-        if n_numbers == 0 && n_words >= 1000 && wanted == Wanted::Aside {
-            break;
-        }
-    }
-    let declared_number = wanted == Wanted::Declared(ColumnType::Number);
-    match (first_number, first_word) {
-        (_, None) if wanted == Wanted::Target => Ok(words(name, parts, missing, rows, true)),
-        (_, None) => Ok(Typed { column: Column::number(name, values), missing: n_missing, infinite: n_infinite }),
-        (number, Some(word)) if declared_number || (wanted == Wanted::Feature && number.is_some()) => {
-            let first = match number {
-                Some(number) if !declared_number && n_numbers < n_words => number,
-                _ => word,
-            };
-            Err(Mixed { numbers: n_numbers, words: n_words, first: (first.0, first.1.to_owned()) })
-        }
-        _ => Ok(words(name, parts, missing, rows, false)),
-    }
+/// The column of numbers that lies in several files.
+pub(super) fn numbers(name: &str, parts: Vec<Numbers>) -> Typed {
+    let missing = parts.iter().map(|p| p.missing).sum();
+    let infinite = parts.iter().map(|p| p.infinite).sum();
+    let mut parts = parts.into_iter();
+    let mut values = parts.next().map(|p| p.values).unwrap_or_default();
+    parts.for_each(|p| values.extend(p.values));
+    Typed { column: Column::number(name, values), missing, infinite }
 }
 
-/// A column of words. Levels come out sorted.
-fn words(name: &str, parts: &[&StringChunked], missing: &[String], rows: usize, spell_alike: bool) -> Typed {
-    let mut codes = Vec::with_capacity(rows);
-    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
-    let (mut n_missing, mut n_infinite) = (0, 0);
-    let mut last: Option<(&str, u32)> = None;
-    for text in parts.iter().flat_map(|p| p.iter()) {
-        let text = match cell(text, missing) {
-            Cell::Number(_, text) | Cell::Word(text) => text,
-            Cell::Missing => {
-                n_missing += 1;
-                codes.push(MISSING);
-                continue;
+/// The column of words that lies in several files. Its levels come out sorted.
+pub(super) fn words(name: &str, parts: &[Words<'_>], none: &Missing, wanted: Wanted) -> Result<Typed, Mixed> {
+    let mut all = Interner::default();
+    let mut codes = Vec::with_capacity(parts.iter().map(|p| p.codes.len()).sum());
+    // What each word is; the same text may be a number in one file and declared a word by another.
+    let mut kinds: Vec<Cell> = Vec::new();
+    for part in parts {
+        let new: Vec<u32> = part.words.iter().map(|word| all.number(word)).collect();
+        for (word, &code) in part.words.iter().zip(&new) {
+            let kind = match cell(word, none) {
+                Cell::Number(_) if part.are_words => Cell::Word,
+                kind => kind,
+            };
+            match kinds.get_mut(code as usize) {
+                None => kinds.push(kind),
+                Some(known) if kind == Cell::Word => *known = kind,
+                Some(_) => {}
             }
-            Cell::Infinite => {
-                n_infinite += 1;
-                codes.push(MISSING);
-                continue;
-            }
-        };
-        let code = match last {
-            Some((word, code)) if word == text => code,
-            _ => {
-                let next = seen.len() as u32;
-                *seen.entry(text).or_insert(next)
-            }
-        };
-        last = Some((text, code));
-        codes.push(code);
+        }
+        codes.extend(part.codes.iter().map(|&c| if c == MISSING { MISSING } else { new[c as usize] }));
     }
-    let mut spelt: Vec<String> = vec![String::new(); seen.len()];
-    for (word, code) in seen {
-        spelt[code as usize] = if spell_alike { whole(word) } else { word.to_owned() };
+    let spelt = all.into_words();
+    let mut counts = vec![0_u64; spelt.len()];
+    codes.iter().filter(|c| **c != MISSING).for_each(|&c| counts[c as usize] += 1);
+    let total = |is: fn(&Cell) -> bool| kinds.iter().zip(&counts).filter(|(k, _)| is(k)).map(|(_, n)| n).sum::<u64>();
+    let (n_numbers, n_words) = (total(|k| matches!(k, Cell::Number(_))), total(|k| *k == Cell::Word));
+    let declared_number = wanted == Wanted::Declared(ColumnType::Number);
+    if n_words > 0 && (declared_number || (wanted == Wanted::Feature && n_numbers > 0)) {
+        let by_word = declared_number || n_numbers >= n_words;
+        let stands_out = |kind: &Cell| if by_word { *kind == Cell::Word } else { matches!(kind, Cell::Number(_)) };
+        let first = codes.iter().position(|&c| c != MISSING && stands_out(&kinds[c as usize])).unwrap_or_default();
+        let text = codes.get(first).and_then(|&c| spelt.get(c as usize)).map(|w| w.to_string()).unwrap_or_default();
+        return Err(Mixed { numbers: n_numbers, words: n_words, first: (first, text) });
     }
-    let mut levels = spelt.clone();
+    let spell_alike = wanted == Wanted::Target && n_words == 0;
+    let is_value = |kind: &Cell| matches!(kind, Cell::Number(_) | Cell::Word);
+    let names: Vec<Option<String>> = spelt
+        .iter()
+        .zip(&kinds)
+        .map(|(word, kind)| is_value(kind).then(|| if spell_alike { whole(word) } else { word.to_string() }))
+        .collect();
+    let mut levels: Vec<String> = names.iter().flatten().cloned().collect();
     levels.sort_unstable();
     levels.dedup();
-    let rank: Vec<u32> = spelt.iter().map(|s| levels.partition_point(|l| l < s) as u32).collect();
+    let rank: Vec<u32> =
+        names.iter().map(|name| name.as_ref().map_or(MISSING, |n| levels.partition_point(|l| l < n) as u32)).collect();
     for code in &mut codes {
         if *code != MISSING {
             *code = rank[*code as usize];
         }
     }
+    let missing = parts.iter().map(|p| p.missing).sum::<u64>() + total(|k| *k == Cell::Missing);
+    let infinite = parts.iter().map(|p| p.infinite).sum::<u64>() + total(|k| *k == Cell::Infinite);
     let column = Column { name: name.to_owned(), values: Values::Category { codes, levels } };
-    Typed { column, missing: n_missing, infinite: n_infinite }
+    Ok(Typed { column, missing, infinite })
 }
 
 /// A number's one spelling: `1.0`, `+1` and `01` as `1`.
@@ -179,19 +259,47 @@ fn whole(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn part<'a>(cells: &[&'a str], none: &Missing) -> Words<'a> {
+        let mut interner = Interner::default();
+        let mut missing = 0;
+        let codes = cells
+            .iter()
+            .map(|c| match c.trim() {
+                c if c.is_empty() || none.has(c) => {
+                    missing += 1;
+                    MISSING
+                }
+                c => interner.number(c),
+            })
+            .collect();
+        Words { codes, words: interner.into_words(), missing, infinite: 0, are_words: false }
+    }
+
     fn column(cells: &[&str], wanted: Wanted) -> Result<Typed, Mixed> {
-        let part: StringChunked = cells.iter().map(|c| Some(*c)).collect();
-        typed("c", &[&part], &["-".to_owned()], wanted)
+        let none = Missing::new(&["-".to_owned()]);
+        words("c", &[part(cells, &none)], &none, wanted)
     }
 
     #[test]
-    fn infinities_and_missing_are_counted_apart() {
-        let cells = [" 1 ", "Infinity", "-Infinity", "inf", "NaN", "nan", "", "-", "1e400", "2.5"];
-        let typed = column(&cells, Wanted::Feature).unwrap();
-        assert_eq!((typed.missing, typed.infinite), (4, 4));
-        let Values::Number(v) = typed.column.values else { unreachable!("numbers expected") };
-        assert_eq!((v[0], v[9]), (1.0, 2.5));
-        assert!(v[1..9].iter().all(|v| v.is_nan()));
+    fn cells_are_numbers_words_infinite_or_missing() {
+        let none = Missing::new(&["-".to_owned(), "-1".to_owned()]);
+        for (text, kind) in [
+            (" 1 ", Cell::Number(1.0)),
+            ("+2.5e-1", Cell::Number(0.25)),
+            ("Infinity", Cell::Infinite),
+            ("-inf", Cell::Infinite),
+            ("1e400", Cell::Infinite),
+            ("NaN", Cell::Missing),
+            ("", Cell::Missing),
+            (" - ", Cell::Missing),
+            ("-1", Cell::Missing),
+            ("-1.0", Cell::Number(-1.0)),
+            ("0x1f", Cell::Word),
+            ("1,5", Cell::Word),
+        ] {
+            assert_eq!(cell(text, &none), kind, "{text:?}");
+        }
+        assert!(none.has_number(-1.0) && !none.has_number(1.0));
     }
 
     #[test]
@@ -219,19 +327,20 @@ mod tests {
     }
 
     #[test]
-    fn a_column_without_any_value_is_numeric() {
-        let typed = column(&["", "nan"], Wanted::Feature).unwrap();
-        assert!(matches!(typed.column.values, Values::Number(_)));
-        assert_eq!(typed.missing, 2);
+    fn infinities_and_missing_words_are_counted_apart() {
+        let typed = column(&["x", "Infinity", "NaN", "", "-", "nan"], Wanted::Feature).unwrap();
+        assert_eq!((typed.missing, typed.infinite), (4, 1));
+        assert_eq!(typed.column, Column::category("c", &[Some("x"), None, None, None, None, None]));
     }
 
     #[test]
-    fn long_columns_of_words_keep_every_row() {
-        let cells: Vec<String> =
-            (0..3000).map(|i| if i == 2500 { "7".into() } else { format!("w{}", i % 7) }).collect();
-        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-        let aside = column(&cells, Wanted::Aside).unwrap().column;
-        assert_eq!((aside.len(), aside.text(2500).as_deref()), (3000, Some("7")));
-        assert_eq!(column(&cells, Wanted::Feature).unwrap_err().first, (2500, "7".into()));
+    fn what_a_file_declares_to_be_words_is_no_number() {
+        let none = Missing::new(&[]);
+        let declared = Words { are_words: true, ..part(&["80", "443"], &none) };
+        let typed = words("c", std::slice::from_ref(&declared), &none, Wanted::Feature).unwrap();
+        assert_eq!(typed.column, Column::category("c", &[Some("80"), Some("443")]));
+        let plain = part(&["80", "22"], &none);
+        let mixed = words("c", &[plain, declared], &none, Wanted::Feature).unwrap_err();
+        assert_eq!((mixed.numbers, mixed.words), (1, 3), "80 is a word in one of the files");
     }
 }

@@ -9,6 +9,9 @@ pub const ARRAYS: &str = "published-arrays/processed_data.npz";
 /// The published study's sample of TII-SSRC-23.
 pub const TII: &str = "tii-ssrc-23-sample/tii_ssrc23_sample_5301.csv.gz";
 
+/// The official training file of NSL-KDD.
+pub const NSL_KDD: &str = "nsl-kdd/KDDTrain+.txt.gz";
+
 /// The folder of the data sets: `RUNNER_DATA_DIR`, else `../shared/data` beside the crate; `None`, with the reason on
 /// standard error, where `path` is not in it.
 pub fn folder_with(path: &str) -> Option<PathBuf> {

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::support::{Place, data_dir, root, steps};
 
 /// Every file below a folder by its path in it; of the record, what is not volatile.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut out = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
@@ -33,7 +33,7 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[track_caller]
-fn same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>, what: &str) {
+pub fn same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>, what: &str) {
     assert!(a.keys().eq(b.keys()), "{what}: other files:\n{:?}\n{:?}", a.keys(), b.keys());
     let differing: Vec<&String> = a.iter().filter(|(name, bytes)| b[*name] != **bytes).map(|(name, _)| name).collect();
     assert!(differing.is_empty(), "{what}: {differing:?}");
@@ -84,18 +84,42 @@ fn baseline_gives_the_same_bytes_at_any_number_of_threads() {
     check("baseline.yaml", &smaller, None);
 }
 
-#[test]
-fn corrected_study_gives_the_same_bytes_at_any_number_of_threads() {
-    if let Some(data) = data_dir("corrected_study") {
-        check("corrected-study.yaml", &[], Some(&data));
-    }
+/// One test for each shipped experiment that needs data.
+macro_rules! shipped {
+    ($($test:ident: $file:literal),* $(,)?) => {
+        const SHIPPED: &[&str] = &["baseline.yaml", $($file),*];
+
+        $(#[test]
+        fn $test() {
+            if let Some(data) = data_dir(stringify!($test)) {
+                check($file, &[], Some(&data));
+            }
+        })*
+    };
+}
+
+shipped! {
+    best_gives_the_same_bytes: "best.yaml",
+    cicids2017_gives_the_same_bytes: "cicids2017.yaml",
+    ciciot2023_gives_the_same_bytes: "ciciot2023.yaml",
+    corrected_study_gives_the_same_bytes: "corrected-study.yaml",
+    ddos_sdn_gives_the_same_bytes: "ddos-sdn.yaml",
+    kddcup99_gives_the_same_bytes: "kddcup99.yaml",
+    nsl_kdd_multiclass_gives_the_same_bytes: "nsl-kdd-multiclass.yaml",
+    nsl_kdd_gives_the_same_bytes: "nsl-kdd.yaml",
+    published_arrays_give_the_same_bytes: "published-arrays.yaml",
+    published_study_gives_the_same_bytes: "published-study.yaml",
 }
 
 #[test]
-fn published_arrays_give_the_same_bytes_at_any_number_of_threads() {
-    if let Some(data) = data_dir("published_arrays") {
-        check("published-arrays.yaml", &[], Some(&data));
-    }
+fn no_shipped_experiment_is_forgotten() {
+    let mut there: Vec<String> = fs::read_dir(root().join("experiments"))
+        .unwrap()
+        .map(|item| item.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".yaml"))
+        .collect();
+    there.sort();
+    assert_eq!(there, SHIPPED);
 }
 
 #[test]

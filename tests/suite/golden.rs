@@ -28,30 +28,30 @@ use super::data::{ARRAYS, TII, file};
 
 const CLOSE: f64 = 1e-12;
 
-fn golden(name: &str) -> Json {
+pub fn golden(name: &str) -> Json {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("json");
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn list(json: &Json) -> &[Json] {
+pub fn list(json: &Json) -> &[Json] {
     json.as_array().map(Vec::as_slice).unwrap_or_else(|| unreachable!("expected a list, got {json}"))
 }
 
 /// `null` is NaN.
-fn number(json: &Json) -> f64 {
+pub fn number(json: &Json) -> f64 {
     json.as_f64().unwrap_or(f64::NAN)
 }
 
-fn numbers(json: &Json) -> Vec<f64> {
+pub fn numbers(json: &Json) -> Vec<f64> {
     list(json).iter().map(number).collect()
 }
 
-fn texts(json: &Json) -> Vec<String> {
+pub fn texts(json: &Json) -> Vec<String> {
     list(json).iter().map(|t| t.as_str().unwrap().to_owned()).collect()
 }
 
 /// scikit-learn writes some counts as `12.0`.
-fn whole<T: TryFrom<i64, Error: std::fmt::Debug>>(json: &Json) -> Vec<T> {
+pub fn whole<T: TryFrom<i64, Error: std::fmt::Debug>>(json: &Json) -> Vec<T> {
     let integer = |n: &Json| n.as_i64().or_else(|| n.as_f64().filter(|f| f.fract() == 0.0).map(|f| f as i64)).unwrap();
     list(json).iter().map(|n| T::try_from(integer(n)).unwrap()).collect()
 }
@@ -62,7 +62,7 @@ fn matrix(json: &Json) -> Array2<f64> {
     Array2::from_shape_vec((rows.len(), width), rows.iter().flat_map(numbers).collect()).unwrap()
 }
 
-fn close_to(what: &str, got: f64, want: f64, tolerance: f64) {
+pub fn close_to(what: &str, got: f64, want: f64, tolerance: f64) {
     let near = (got - want).abs() <= tolerance * want.abs().max(1.0) || (got.is_nan() && want.is_nan());
     assert!(near, "{what}: {got:?} instead of {want:?}");
 }
@@ -72,7 +72,7 @@ fn close(what: &str, got: f64, want: &Json) {
 }
 
 /// A metric that scikit-learn refuses is undefined here, and the other way round.
-fn same(what: &str, got: &Value, want: &Json) {
+pub fn same(what: &str, got: &Value, want: &Json) {
     match got {
         Value::Defined(got) => close(what, *got, want),
         Value::Undefined(reason) => assert!(want.is_null(), "{what}: undefined ({reason}) instead of {want}"),
@@ -93,17 +93,17 @@ fn average(what: &str, got: &AverageScores, want: &Json) {
     close(&format!("{what} f1"), got.f1, &want["f1"]);
 }
 
-fn class_names(k: usize) -> Vec<String> {
+pub fn class_names(k: usize) -> Vec<String> {
     (0..k).map(|c| format!("class {c}")).collect()
 }
 
-fn data_set(x: Array2<f64>, y: Vec<u32>, classes: Vec<String>) -> Dataset {
+pub fn data_set(x: Array2<f64>, y: Vec<u32>, classes: Vec<String>) -> Dataset {
     let (rows, width) = x.dim();
     let features = (0..width).map(|i| format!("x{i}")).collect();
     Dataset::new(x, y, classes, features, (0..rows as u64).collect()).unwrap()
 }
 
-fn training<T>(value: T) -> Training<T> {
+pub fn training<T>(value: T) -> Training<T> {
     Training::new(Part::first(Role::Train), value).unwrap()
 }
 
@@ -342,7 +342,7 @@ fn word_columns(names: &Json, rows: &Json) -> Frame {
     frame(texts(names).into_iter().enumerate().map(column).collect())
 }
 
-fn fitted(steps: Json, train: &Frame) -> Pipeline {
+pub fn fitted(steps: Json, train: &Frame) -> Pipeline {
     let steps: Vec<PrepareStep> = serde_json::from_value(Vec::<PrepareStep>::shape().read(&steps).unwrap()).unwrap();
     Pipeline::fit(&steps, &training(train.clone()), Seed::new(1), Progress::none()).unwrap().0
 }

@@ -8,6 +8,8 @@
 use std::fs;
 use std::process::Stdio;
 
+use runner::table::{PlainColumn, PlainValues, write_predictions_parquet};
+
 use super::support::{Done, Place, differs, npy, root, signal, steps, wait_for_event, zip};
 
 const GOOD: &str = "dataset: {path: data/flows.csv, target: Traffic Type}
@@ -25,10 +27,39 @@ fn samples() -> Place {
     let matrix: Vec<u8> = (0..12).flat_map(|v| f64::from(v).to_le_bytes()).collect();
     let labels: Vec<u8> = (0..6_i64).flat_map(|v| (v % 2).to_le_bytes()).collect();
     let x = npy("<f8", "(6, 2)", &matrix);
-    let archive = zip(&[("X_train.npy", x.clone()), ("X_test.npy", x), ("y_train.npy", npy("<i8", "(6,)", &labels))]);
-    place.write("data/no-y-test.npz", archive);
+    let y = npy("<i8", "(6,)", &labels);
+    let absurd = npy("<f8", "(1099511627776, 2)", &matrix);
+    let one_name: Vec<u8> = "Bytes".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let names = npy("<U5", "(1,)", &one_name);
+    let archive = |train: &[u8], more: &[(&str, Vec<u8>)]| {
+        let mut members = vec![("X_train.npy", train.to_vec()), ("X_test.npy", x.clone()), ("y_train.npy", y.clone())];
+        members.extend(more.iter().cloned());
+        zip(&members)
+    };
+    place.write("data/no-y-test.npz", archive(&x, &[]));
+    place.write("data/no-names.npz", archive(&x, &[("y_test.npy", y.clone())]));
+    place.write("data/shape.npz", archive(&absurd, &[("y_test.npy", y.clone())]));
+    place.write("data/names.npz", archive(&x, &[("y_test.npy", y.clone()), ("feature_names.npy", names)]));
     place.write("data/broken.npz", "Flow Bytes,Traffic Type\n1,Video\n");
     place.write("data/broken.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03not what gzip writes");
+    let flows = fs::read(place.path("data/flows.csv")).unwrap();
+    let packed = zstd::encode_all(flows.as_slice(), 3).unwrap();
+    place.write("data/cut.csv.zst", &packed[..packed.len() / 2]);
+    let columns = [
+        PlainColumn::new("Flow Bytes", PlainValues::F64((0..40).map(f64::from).collect())),
+        PlainColumn::new("Traffic Type", PlainValues::I32((0..40).map(|i| i % 2).collect())),
+    ];
+    let mut parquet = write_predictions_parquet(&columns).unwrap();
+    place.write("data/whole.parquet", &parquet);
+    place.write("data/cut.parquet", &parquet[..parquet.len() / 2]);
+    parquet[4..12].fill(0xa5);
+    place.write("data/damaged.parquet", &parquet);
+    place.write("data/cut.arrow", b"ARROW1\0\0\xff\xff\xff\xff\x10\0\0\0cut short in here");
+    place.write("data/archive.csv", zip(&[("flows.csv", flows)]));
+    place.write("data/capture.pcap", b"\xd4\xc3\xb2\xa1\x02\0\x04\0 and so on");
+    place.write("data/binary.csv", b"Flow Bytes,Traffic Type\n1,\0\x01\x02\n");
+    place.write("data/code-page.csv", b"Flow Bytes,Traffic Type\n1,Video\n2,Web Attack \x96 XSS\n");
+    place.write("data/mixed-encodings.csv", b"Flow Bytes,Traffic Type\n1,Vid\xc3\xa9o\n2,Web Attack \x96 XSS\n");
     place.write("good.yaml", GOOD);
     place
 }
@@ -142,6 +173,7 @@ balance: {smote: {k_neighbors: 5}}
 models:
   decision_tree: {max_depth: 5}
   random_forest: {n_estimators: 100000}
+allow: [{check: S21, reason: it is about the stop}]
 ";
 const BEGUN: &str = r#"{"step_started":{"step":"fit/random_forest"}}"#;
 const SHORTER: &str = "models.random_forest.n_estimators=5";

@@ -3,13 +3,22 @@
 #![allow(missing_docs)]
 
 mod bars;
+mod checks;
 mod cli;
 mod conformance;
+mod crash;
 mod data;
 mod determinism;
+mod documented;
+mod engine;
+mod formats;
 mod frozen;
 mod golden;
+mod golden_models;
+mod init;
 mod invalid;
 mod keys;
+mod malformed;
 mod properties;
+mod scale;
 mod support;

@@ -234,13 +234,23 @@ fn happenings(index: usize, fate: u8) -> Vec<Event> {
     };
     match fate {
         0 => vec![finished(How::Stored)],
-        1 => vec![started, Event::StepFailed { step, problem: Problem::new(ProblemKind::Step, "no luck") }],
+        1 => {
+            let problem = Problem::new(ProblemKind::Step, "no luck");
+            vec![started, Event::StepFailed { step, problem, place: Some("a.yaml:1:2".into()) }]
+        }
         2 => vec![Event::StepSkipped { step, because: "another".into() }],
         3 => vec![started, progress],
         4 => {
             let written = Event::FileWritten { path: step.clone(), digest: Digest::of(step.as_bytes()), bytes: 3 };
             vec![started, finished(How::Computed), written]
         }
+        5 => {
+            // It was stored, its object is lost, and it is done again.
+            let lost =
+                Event::ObjectLost { step: step.clone(), digest: Digest::of(&[index as u8]), problem: "is gone".into() };
+            vec![finished(How::Stored), lost, started, finished(How::Computed)]
+        }
+        6 => vec![Event::StepAwaited { step: step.clone(), process: Some(7) }, finished(How::Stored)],
         _ => vec![started, progress, finished(How::Computed)],
     }
 }
@@ -260,7 +270,7 @@ fn interleaved(lists: &[Vec<Event>], turns: &[usize]) -> Vec<Event> {
 
 #[test]
 fn events_of_independent_steps_in_any_order_fold_to_the_same_record() {
-    let strategy = (prop::collection::vec(0_u8..7, 1..12), prop::collection::vec(0_usize..100, 0..60), any::<bool>());
+    let strategy = (prop::collection::vec(0_u8..9, 1..12), prop::collection::vec(0_usize..100, 0..60), any::<bool>());
     check(300, &strategy, |(fates, turns, over)| {
         let lists: Vec<Vec<Event>> = fates.iter().enumerate().map(|(i, &fate)| happenings(i, fate)).collect();
         let begin = [
@@ -273,6 +283,7 @@ fn events_of_independent_steps_in_any_order_fold_to_the_same_record() {
                 threads: 2,
                 numerics: "portable".into(),
                 experiment: json!({"seed": 1}),
+                folder: "/somewhere".into(),
             },
             Event::DataRead { files: Vec::new() },
             Event::Planned {
@@ -297,6 +308,20 @@ fn events_of_independent_steps_in_any_order_fold_to_the_same_record() {
         });
         prop_assert_eq!(&RunRecord::fold(&lines.collect::<Vec<_>>()), &record);
         prop_assert_eq!(&RunRecord::from_json(record.to_json().as_bytes()).unwrap(), &record);
+        // Event by event, as a run does it.
+        let mut stepwise = RunRecord::new();
+        mixed.iter().for_each(|event| stepwise.apply(event));
+        prop_assert_eq!(&stepwise, &record);
+        // Stopped anywhere and taken up again, it is the same but for what is volatile.
+        let cut = turns.len() % mixed.len();
+        let resumed = Event::Resumed { at: "2026-11-23T08:00:00+00:00".into(), threads: 1 };
+        let mut taken_up = mixed[..=cut].to_vec();
+        taken_up.push(resumed);
+        taken_up.extend_from_slice(&mixed[1..]);
+        let mut taken_up = RunRecord::fold(&taken_up);
+        prop_assert_eq!((taken_up.volatile.resumed, taken_up.volatile.threads), (1, 1));
+        taken_up.volatile = record.volatile.clone();
+        prop_assert_eq!(&taken_up, &record);
         Ok(())
     });
 }

@@ -119,6 +119,16 @@ impl Place {
         out
     }
 
+    /// The folder of the run that began last.
+    pub fn latest(&self, folder: &str) -> Option<PathBuf> {
+        let began = |run: &PathBuf| -> String {
+            let text = fs::read_to_string(run.join("events.jsonl")).unwrap_or_default();
+            let line: Json = serde_json::from_str(text.lines().next().unwrap_or_default()).unwrap_or_default();
+            line["event"]["run_started"]["at"].as_str().unwrap_or_default().to_owned()
+        };
+        self.runs(folder).into_iter().max_by_key(began)
+    }
+
     /// The record of the only run in `folder`.
     #[track_caller]
     pub fn record(&self, folder: &str) -> Json {

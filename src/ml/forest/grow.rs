@@ -1,12 +1,14 @@
 //! Grows one tree: a stack of nodes, features drawn per split, rows partitioned in place.
 
 use super::super::random::Rng;
-use super::codes::{Code, Codes};
+use super::codes::Code;
+use super::rows::{Item, beside, partition};
 use super::score::Score;
-use super::split::{Best, Item, NodeRows, Search};
+use super::split::{Best, NodeRows, Search, Source};
 use super::tree::Tree;
+use crate::digest::Seed;
 
-/// When growing stops, and how many features a split looks at.
+/// When growing stops, how many features a split looks at, and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Deepest level of a leaf.
@@ -17,6 +19,8 @@ pub(super) struct Limits {
     pub min_leaf: usize,
     /// Features per split.
     pub max_features: usize,
+    /// Cut each feature at a random place instead of its best.
+    pub random: bool,
 }
 
 /// A node that waits to be grown; its rows by class wait on a second stack.
@@ -28,19 +32,26 @@ struct Waiting {
     constants: usize,
 }
 
-/// The features of a tree in the order they are drawn from, with those known to be constant in front.
+/// The features of a tree: in which order they were drawn last, and those that are known to be constant.
 ///
-/// The walk is scikit-learn's (`node_split_best`): drawing goes on past `max_features` while only constant features
-/// have been drawn, and a feature found constant in a node is not looked at again below it.
+/// As in scikit-learn, drawing goes on past `max_features` while only constant features have been drawn, and a feature
+/// found constant in a node is not looked at again below it.
 struct Features {
     order: Vec<u32>,
+    /// Constant in this node, those known longest first: what a node knows is the beginning of what those below know.
     constant: Vec<u32>,
+    /// Place of a feature in `constant`, where it is there.
+    place: Vec<u32>,
+    /// Drawn, and not known to be constant.
+    candidates: Vec<u32>,
+    /// Which of the candidates vary.
+    varies: Vec<bool>,
 }
 
 /// Grows a tree on `items` (in the order of their rows, none empty of draws) and returns it with the impurity decrease
 /// of each feature, summed over the splits and divided by the weight of all rows.
 pub(super) fn grow<C: Code, S: Score>(
-    codes: &Codes<C>,
+    source: &Source<C>,
     mut items: Vec<Item>,
     n_classes: usize,
     limits: &Limits,
@@ -48,8 +59,9 @@ pub(super) fn grow<C: Code, S: Score>(
     mut rng: Rng,
 ) -> (Tree, Vec<f64>) {
     let mut tree = Tree::default();
-    let mut decrease = vec![0.0; codes.width()];
-    let mut features = Features { order: (0..codes.width() as u32).collect(), constant: vec![0; codes.width()] };
+    let mut decrease = vec![0.0; source.values.len()];
+    let mut features = Features::new(source.values.len());
+    let mut places = limits.random.then(|| Rng::new(Seed::new(rng.bits())));
     let mut spare = vec![Item::new(0, 0, 0); items.len()];
     let mut search = Search::default();
     // Rows by class of every waiting node, in the order of the stack.
@@ -71,12 +83,12 @@ pub(super) fn grow<C: Code, S: Score>(
             continue;
         }
         let mut found = Best::none();
-        let mut constants = node.constants;
+        features.constant.truncate(node.constants);
         if node.depth < limits.max_depth && rows >= limits.min_split && rows >= 2 * limits.min_leaf {
-            let of = NodeRows { items: &items[node.start..node.end], total: &total, min_leaf: limits.min_leaf };
-            constants = features.draw(node.constants, limits.max_features, &mut rng, |feature| {
-                let n_codes = codes.bins(feature).len();
-                search.feature(&of, codes.column(feature), n_codes, feature, &mut score, &mut found)
+            let of = NodeRows::new(&items[node.start..node.end], &total, limits.min_leaf);
+            features.draw(limits.max_features, &mut rng, |candidates, varies| match &mut places {
+                None => search.features(&of, source, candidates, &mut score, &mut found, varies),
+                Some(places) => search.random(&of, source, candidates, &mut score, places, &mut found, varies),
             });
         }
         if found.score == f64::NEG_INFINITY {
@@ -86,14 +98,19 @@ pub(super) fn grow<C: Code, S: Score>(
             tree.mixed(node.at, shares.into_iter());
             continue;
         }
-        let middle = node.start
-            + partition(&mut items[node.start..node.end], &mut spare, codes.column(found.feature), found.cut);
-        let threshold = codes.bins(found.feature).threshold(found.cut, found.next);
+        let lane = source.ranks.lane(found.feature, rows);
+        let here = &mut items[node.start..node.end];
+        let (most, least) = match found.next {
+            Some(next) => (found.cut, next),
+            None => beside(here, lane, found.cut),
+        };
+        let middle = node.start + partition(here, &mut spare, lane, found.cut);
+        let threshold = found.drawn.unwrap_or_else(|| source.values[found.feature].threshold(most, least));
         let left = tree.split(node.at, found.feature, threshold);
         let before = score.impurity(&total);
         total.iter_mut().zip(&found.left).for_each(|(n, l)| *n -= l);
         decrease[found.feature] += before - score.impurity(&found.left) - score.impurity(&total);
-        let depth = node.depth + 1;
+        let (depth, constants) = (node.depth + 1, features.constant.len());
         counts.extend_from_slice(&total);
         stack.push(Waiting { at: left + 1, start: middle, end: node.end, depth, constants });
         counts.extend_from_slice(&found.left);
@@ -105,90 +122,83 @@ pub(super) fn grow<C: Code, S: Score>(
 }
 
 impl Features {
-    /// Draws features without replacement and shows each that is not known to be constant to `look`, which says
-    /// whether it varies. Of the features, the first `known` in order are known to be constant; returns how many are
-    /// known afterwards.
-    fn draw(&mut self, known: usize, max: usize, rng: &mut Rng, mut look: impl FnMut(usize) -> bool) -> usize {
-        let order = &mut self.order;
-        let (mut drawn, mut found, mut visited, mut end) = (0, 0, 0, order.len());
-        while end > known + found && (visited < max || visited <= found + drawn) {
-            visited += 1;
-            let mut at = drawn + rng.index(end - found - drawn);
-            if at < known {
-                order.swap(drawn, at);
-                drawn += 1;
+    fn new(width: usize) -> Self {
+        let order: Vec<u32> = (0..width as u32).collect();
+        Self {
+            place: vec![0; width],
+            constant: Vec::with_capacity(width),
+            candidates: Vec::new(),
+            varies: Vec::new(),
+            order,
+        }
+    }
+
+    /// Draws features without replacement, at most `max` at a time and later one, until some vary or all are drawn. `look`
+    /// is shown those not known to be constant and says of each whether it varies; those that do not are known from then
+    /// on.
+    fn draw(&mut self, max: usize, rng: &mut Rng, mut look: impl FnMut(&[u32], &mut Vec<bool>)) {
+        let (mut drawn, mut found, width) = (0, false, self.order.len());
+        while drawn < width && (drawn < max || !found) {
+            self.candidates.clear();
+            let end = (drawn + 1).max(max.min(width));
+            for at in drawn..end {
+                self.order.swap(at, at + rng.index(width - at));
+                let feature = self.order[at];
+                if self.constant.get(self.place[feature as usize] as usize) != Some(&feature) {
+                    self.candidates.push(feature);
+                }
+            }
+            drawn = end;
+            if self.candidates.is_empty() {
                 continue;
             }
-            at += found;
-            if look(order[at] as usize) {
-                end -= 1;
-                order.swap(end, at);
-            } else {
-                order.swap(at, known + found);
-                found += 1;
+            self.varies.clear();
+            look(&self.candidates, &mut self.varies);
+            for (&feature, varies) in self.candidates.iter().zip(&self.varies) {
+                if *varies {
+                    found = true;
+                } else {
+                    self.place[feature as usize] = self.constant.len() as u32;
+                    self.constant.push(feature);
+                }
             }
         }
-        // Siblings and children rely on the order of the known ones.
-        order[..known].copy_from_slice(&self.constant[..known]);
-        self.constant[known..known + found].copy_from_slice(&order[known..known + found]);
-        known + found
     }
-}
-
-/// Puts the rows with codes up to `cut` in front, keeping the order on both sides; returns how many these are.
-fn partition<C: Code>(items: &mut [Item], spare: &mut [Item], column: &[C], cut: u32) -> usize {
-    let (mut left, mut right) = (0, 0);
-    for at in 0..items.len() {
-        let item = items[at];
-        let goes_left = column[item.row()].get() <= cut;
-        items[left] = item;
-        spare[right] = item;
-        left += usize::from(goes_left);
-        right += usize::from(!goes_left);
-    }
-    items[left..].copy_from_slice(&spare[..right]);
-    left
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Seed;
-
-    #[test]
-    fn partition_keeps_the_order() {
-        let column: Vec<u8> = vec![3, 1, 2, 9, 1, 5];
-        let mut items: Vec<Item> = (0..6).map(|row| Item::new(row, 0, 1)).collect();
-        let mut spare = items.clone();
-        assert_eq!(partition(&mut items, &mut spare, &column, 2), 3);
-        assert_eq!(items.iter().map(|i| i.row()).collect::<Vec<_>>(), [1, 2, 4, 0, 3, 5]);
-    }
 
     #[test]
     fn drawing_goes_on_past_constant_features() {
-        let mut features = Features { order: (0..10).collect(), constant: vec![0; 10] };
+        let mut features = Features::new(10);
         let mut rng = Rng::new(Seed::new(3));
         for _ in 0..50 {
+            features.constant.clear();
             let mut seen = Vec::new();
-            let known = features.draw(0, 2, &mut rng, |f| {
-                seen.push(f);
-                f == 4
+            features.draw(2, &mut rng, |shown, varies| {
+                seen.extend_from_slice(shown);
+                varies.extend(shown.iter().map(|f| *f == 4));
             });
             // Only feature 4 varies: it is found each time, however late.
-            assert!(seen.contains(&4) || seen.len() >= 2);
             assert!(seen.contains(&4));
-            assert!(known <= 9);
+            assert!(seen.len() == 2 || seen.last() == Some(&4));
+            assert_eq!(features.constant.len(), seen.len() - 1);
+            let known = features.constant.clone();
             let mut below = Vec::new();
-            features.draw(known, 2, &mut rng, |f| {
-                below.push(f);
-                f == 4
+            features.draw(2, &mut rng, |shown, varies| {
+                below.extend_from_slice(shown);
+                varies.resize(shown.len(), true);
             });
-            assert!(below.iter().all(|f| *f == 4 || !seen.contains(f)), "{seen:?} {below:?}");
+            assert!(!below.is_empty() && below.iter().all(|f| !known.contains(f)), "{known:?} {below:?}");
             let mut order = features.order.clone();
             order.sort_unstable();
             assert_eq!(order, (0..10).collect::<Vec<_>>());
         }
         // All constant: ends without a find.
-        assert_eq!(features.draw(0, 3, &mut rng, |_| false), 10);
+        features.constant.clear();
+        features.draw(3, &mut rng, |shown, varies| varies.resize(shown.len(), false));
+        assert_eq!(features.constant.len(), 10);
     }
 }

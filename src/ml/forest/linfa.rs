@@ -5,7 +5,7 @@ use linfa::error::Error;
 use linfa::traits::{Fit, PredictInplace};
 use ndarray::{Array1, ArrayBase, Data, Ix2};
 
-use super::{DecisionTree, Forest, RandomForest};
+use super::{DecisionTree, ExtraTrees, Forest, RandomForest};
 use crate::digest::Seed;
 use crate::ml::{Dataset, MlError, Part, Progress, Role, Training, Warning};
 
@@ -51,7 +51,7 @@ macro_rules! fit {
         }
     )* };
 }
-fit!(RandomForest, DecisionTree);
+fit!(RandomForest, ExtraTrees, DecisionTree);
 
 impl<D: Data<Elem = f64>> PredictInplace<ArrayBase<D, Ix2>, Array1<usize>> for Forest {
     /// The most probable class of each row; the lowest of several.

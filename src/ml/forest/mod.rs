@@ -1,14 +1,23 @@
-//! The decision tree and the random forest.
+//! The decision tree, the random forest and extremely randomised trees.
 //!
-//! Features become small integer codes once (`codes`); each tree then keeps one packed list of its rows, which every
-//! split partitions in place (`grow`). The search for a split (`split`) knows codes and a `score::Score` only, so
-//! other tree ensembles can use it with scores of their own.
+//! Features become small integers once (`codes`): at most 256 bins each, and ranks beside them where splits are exact.
+//! Each tree keeps one packed list of its rows (`rows`), which every split partitions in place while a stack of nodes
+//! is worked off (`grow`). The search for a split (`split`) knows codes and a `score::Score` only; forests nearly always
+//! ask for plain Gini impurity, which has quicker ways of its own (`gini`, `refine`).
+//!
+//! What other ensembles of trees can use: `Coded`, `Item` and `partition` know nothing of classes beyond 16 bits that an
+//! item carries, and `Best` is any cut of any feature. Gradient boosting counts gradients instead of draws in a pass like
+//! that of `gini` over the same bins, and values borders by gain; an isolation forest is `Search::random` with one feature
+//! and a score that takes the first cut it is offered.
 
 mod codes;
+mod gini;
 mod grow;
 mod linfa;
 mod oob;
 mod params;
+mod refine;
+mod rows;
 mod score;
 mod split;
 #[cfg(test)]
@@ -22,18 +31,19 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use self::codes::{Code, Coded, Codes};
+use self::codes::{Code, Coded, Ranks};
 use self::grow::{Limits, grow};
 use self::oob::OutOfBag;
+use self::rows::Item;
 use self::score::{Entropy, Gini, WeightedGini};
-use self::split::Item;
+use self::split::Source;
 use self::weights::Bootstrap;
 use super::random::Rng;
 use super::{Dataset, MlError, Progress, Training, Warning};
 use crate::digest::Seed;
 
 pub use self::params::{
-    Balanced, ClassWeight, Criterion, DecisionTree, FeatureRule, ForestBalanced, MaxFeatures, MaxSamples,
+    Balanced, ClassWeight, Criterion, DecisionTree, ExtraTrees, FeatureRule, ForestBalanced, MaxFeatures, MaxSamples,
     MinSamplesLeaf, MinSamplesSplit, RandomForest, SplitMode,
 };
 pub use self::tree::{Tree, TreeNode};
@@ -41,8 +51,11 @@ pub use self::weights::{balanced_weights, named_weights};
 
 /// Up to this many training rows, `split_mode: auto` is `exact`.
 const EXACT_ROWS: usize = 20_000;
-/// Rows that one task predicts.
-const BLOCK: usize = 512;
+/// Most rows that one task predicts: they and a tree fit into the second cache, and each block reads all trees once.
+const BLOCK: usize = 2048;
+
+/// Up to this many rows walk through several trees at a time, more through one tree after the other.
+const FEW: usize = 16;
 
 /// Fitted trees whose class shares are averaged; a decision tree is a forest of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,13 +123,12 @@ impl Forest {
     #[must_use]
     pub fn predict_proba(&self, x: ArrayView2<f64>) -> Array2<f64> {
         let mut out = Array2::zeros((x.nrows(), self.n_classes));
-        out.axis_chunks_iter_mut(Axis(0), BLOCK).into_par_iter().zip(x.axis_chunks_iter(Axis(0), BLOCK)).for_each(
+        let block = block(x.nrows());
+        out.axis_chunks_iter_mut(Axis(0), block).into_par_iter().zip(x.axis_chunks_iter(Axis(0), block)).for_each(
             |(mut sums, rows)| {
                 let rows = rows.as_standard_layout();
                 if let (Some(rows), Some(sums)) = (rows.as_slice(), sums.as_slice_mut()) {
-                    for tree in &self.trees {
-                        tree.add_all(rows, self.width, sums, self.n_classes);
-                    }
+                    self.add_block(rows, sums);
                     sums.iter_mut().for_each(|sum| *sum /= self.trees.len() as f64);
                 }
             },
@@ -124,13 +136,24 @@ impl Forest {
         out
     }
 
+    /// Adds the class shares of the leaves of all trees, in their order, to the sums of each row.
+    fn add_block(&self, rows: &[f64], sums: &mut [f64]) {
+        if rows.len() < FEW * self.width {
+            for (row, sums) in rows.chunks(self.width).zip(sums.chunks_mut(self.n_classes)) {
+                Tree::add_row(&self.trees, row, sums);
+            }
+        } else {
+            for tree in &self.trees {
+                tree.add_all(rows, self.width, sums, self.n_classes);
+            }
+        }
+    }
+
     /// Class probabilities of one row, written to `out`; the same numbers as [`Forest::predict_proba`] gives, without
     /// any allocation. `row` must have the forest's width, `out` one place per class.
     pub fn predict_proba_row(&self, row: &[f64], out: &mut [f64]) {
         out.fill(0.0);
-        for tree in &self.trees {
-            tree.add(row, out);
-        }
+        Tree::add_row(&self.trees, row, out);
         out.iter_mut().for_each(|sum| *sum /= self.trees.len() as f64);
     }
 
@@ -161,6 +184,17 @@ impl RandomForest {
         &self,
         train: &Training<Dataset>,
         seed: Seed,
+        progress: Progress,
+    ) -> Result<(Forest, Vec<Warning>), MlError> {
+        self.fit_cut(train, seed, false, progress)
+    }
+
+    /// Fits the trees, features cut at random places or at their best.
+    fn fit_cut(
+        &self,
+        train: &Training<Dataset>,
+        seed: Seed,
+        random: bool,
         progress: Progress,
     ) -> Result<(Forest, Vec<Warning>), MlError> {
         let data = train.get();
@@ -205,12 +239,28 @@ impl RandomForest {
                 min_split: self.min_samples_split.of(data.rows()),
                 min_leaf: self.min_samples_leaf.of(data.rows()),
                 max_features: self.max_features.of(data.width()),
+                random,
             },
             split_mode: self.split_mode,
             rows,
             seed: self.random_state.map_or(seed, Seed::new),
         }
         .fit(progress)
+    }
+}
+
+impl ExtraTrees {
+    /// Fits the trees, in parallel; tree `i` depends on `seed` and `i` only.
+    ///
+    /// # Errors
+    /// As [`RandomForest::fit`].
+    pub fn fit(
+        &self,
+        train: &Training<Dataset>,
+        seed: Seed,
+        progress: Progress,
+    ) -> Result<(Forest, Vec<Warning>), MlError> {
+        self.as_forest().fit_cut(train, seed, true, progress)
     }
 }
 
@@ -240,6 +290,7 @@ impl DecisionTree {
                 min_split: self.min_samples_split.of(data.rows()),
                 min_leaf: self.min_samples_leaf.of(data.rows()),
                 max_features: self.max_features.of(data.width()),
+                random: false,
             },
             split_mode: self.split_mode,
             rows: Rows::All(weights),
@@ -247,6 +298,12 @@ impl DecisionTree {
         }
         .fit(progress)
     }
+}
+
+/// Rows of a block: all threads get as many blocks, none larger than [`BLOCK`].
+fn block(rows: usize) -> usize {
+    let threads = rayon::current_num_threads();
+    rows.div_ceil(threads * rows.div_ceil(threads * BLOCK).max(1)).max(1)
 }
 
 /// The rows added up, each by the weight of its class.
@@ -316,20 +373,22 @@ impl Plan<'_> {
             SplitMode::Histogram => false,
         };
         let x = data.x().view();
-        match if exact { Coded::exact(x) } else { Coded::histogram(x) } {
-            Coded::U8(codes) => self.grow_all(&codes, progress),
-            Coded::U16(codes) => self.grow_all(&codes, progress),
-            Coded::U32(codes) => self.grow_all(&codes, progress),
+        let coded = if exact { Coded::exact(x) } else { Coded::histogram(x) };
+        let (bins, values) = (&coded.bins, &coded.values[..]);
+        match &coded.ranks {
+            Ranks::AsBins => self.grow_all(&Source::new(bins, bins, values), progress),
+            Ranks::U16(ranks) => self.grow_all(&Source::new(bins, ranks, values), progress),
+            Ranks::U32(ranks) => self.grow_all(&Source::new(bins, ranks, values), progress),
         }
     }
 
-    fn grow_all<C: Code>(&self, codes: &Codes<C>, progress: Progress) -> Result<(Forest, Vec<Warning>), MlError> {
+    fn grow_all<C: Code>(&self, source: &Source<C>, progress: Progress) -> Result<(Forest, Vec<Warning>), MlError> {
         let done = AtomicUsize::new(0);
         let grown: Vec<Grown> = (0..self.trees)
             .into_par_iter()
             .with_max_len(1)
             .map(|i| {
-                let tree = self.grow_one(codes, Rng::new(self.seed.index(i as u64)))?;
+                let tree = self.grow_one(source, Rng::new(self.seed.index(i as u64)))?;
                 progress.report(done.fetch_add(1, Ordering::Relaxed) + 1, self.trees);
                 Ok(tree)
             })
@@ -350,7 +409,7 @@ impl Plan<'_> {
         Ok((forest, warning.into_iter().collect()))
     }
 
-    fn grow_one<C: Code>(&self, codes: &Codes<C>, mut rng: Rng) -> Result<Grown, MlError> {
+    fn grow_one<C: Code>(&self, source: &Source<C>, mut rng: Rng) -> Result<Grown, MlError> {
         let (data, n_classes) = (self.data, self.data.n_classes());
         let mut out = None;
         let (items, weights) = match &self.rows {
@@ -381,9 +440,9 @@ impl Plan<'_> {
         let weights = weights.filter(|w| differ(w, data));
         let rows: usize = items.iter().map(|i| i.drawn() as usize).sum();
         let (tree, decrease) = match (self.criterion, weights) {
-            (Criterion::Gini, None) => grow(codes, items, n_classes, &self.limits, Gini::default(), rng),
-            (Criterion::Gini, Some(w)) => grow(codes, items, n_classes, &self.limits, WeightedGini::new(w), rng),
-            (_, w) => grow(codes, items, n_classes, &self.limits, Entropy::new(w, rows), rng),
+            (Criterion::Gini, None) => grow(source, items, n_classes, &self.limits, Gini::default(), rng),
+            (Criterion::Gini, Some(w)) => grow(source, items, n_classes, &self.limits, WeightedGini::new(w), rng),
+            (_, w) => grow(source, items, n_classes, &self.limits, Entropy::new(w, rows), rng),
         };
         Ok(Grown { tree, decrease, out })
     }

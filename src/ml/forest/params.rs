@@ -249,6 +249,59 @@ parameters! {
 }
 
 parameters! {
+    /// Extremely randomised trees (Geurts, Ernst and Wehenkel 2006): as a random forest, but each feature that a split
+    /// looks at is cut at a random place, and trees grow on all rows unless `bootstrap` says otherwise.
+    pub struct ExtraTrees {
+        /// Number of trees.
+        n_estimators: usize = 100, within Range::at_least(1.0);
+        /// What a split is judged by.
+        criterion: Criterion = Criterion::Gini;
+        /// Deepest level of a leaf; `null` grows until leaves are pure.
+        max_depth: Option<usize> = None, within Range::at_least(1.0);
+        /// Fewest rows that a node needs to be split: a number, or a share of the training rows.
+        min_samples_split: MinSamplesSplit = MinSamplesSplit::Count(2);
+        /// Fewest rows of a leaf: a number, or a share of the training rows.
+        min_samples_leaf: MinSamplesLeaf = MinSamplesLeaf::Count(1);
+        /// Features that a split looks at, drawn anew for each split: a number, a share, `sqrt`, `log2`, or `null` for
+        /// all. More are drawn while all drawn so far are constant.
+        max_features: MaxFeatures = MaxFeatures::Rule(FeatureRule::Sqrt);
+        /// Grow each tree on rows drawn with replacement; otherwise on all rows.
+        bootstrap: bool = false;
+        /// Rows drawn for each tree, with `bootstrap`: a number, a share, or `null` for as many as there are.
+        max_samples: MaxSamples = MaxSamples::All;
+        /// Judge each training row by the trees that did not draw it, and keep the accuracy. It needs `bootstrap`.
+        oob_score: bool = false;
+        /// How much a row of each class counts: `balanced`, `balanced_subsample`, a map from class name to weight, or
+        /// `null`. With `bootstrap`, weights other than `balanced_subsample` are the odds of being drawn.
+        class_weight: ClassWeight<ForestBalanced> = ClassWeight::None;
+        /// Where a feature may be cut: `exact` anywhere, `histogram` at the borders of its bins.
+        split_mode: SplitMode = SplitMode::Auto;
+        /// Seed of this model; left out, it is derived from the experiment's seed.
+        random_state: Option<u64> = None;
+    }
+}
+
+impl ExtraTrees {
+    /// The random forest of the same parameters, which cuts features at their best places.
+    pub(super) fn as_forest(&self) -> RandomForest {
+        RandomForest {
+            n_estimators: self.n_estimators,
+            criterion: self.criterion,
+            max_depth: self.max_depth,
+            min_samples_split: self.min_samples_split,
+            min_samples_leaf: self.min_samples_leaf,
+            max_features: self.max_features,
+            bootstrap: self.bootstrap,
+            max_samples: self.max_samples,
+            oob_score: self.oob_score,
+            class_weight: self.class_weight.clone(),
+            split_mode: self.split_mode,
+            random_state: self.random_state,
+        }
+    }
+}
+
+parameters! {
     /// A decision tree (CART; Breiman, Friedman, Olshen and Stone 1984).
     pub struct DecisionTree {
         /// What a split is judged by.

@@ -17,6 +17,10 @@ pub(super) trait Score: Send {
     fn impurity(&self, counts: &[u32]) -> f64;
     /// The weight of one row of each class.
     fn weight(&self, class: usize) -> f64;
+    /// Whether this is [`Gini`], which has ways of its own.
+    fn is_plain_gini(&self) -> bool {
+        false
+    }
 }
 
 /// Gini impurity where every row counts 1: sums of squares in integers, updated per row.
@@ -70,6 +74,10 @@ impl Score for Gini {
 
     fn weight(&self, _class: usize) -> f64 {
         1.0
+    }
+
+    fn is_plain_gini(&self) -> bool {
+        true
     }
 }
 

@@ -416,3 +416,50 @@ fn shallow_histogram_trees_are_exact_where_values_are_few() {
         assert_eq!(in_mode(SplitMode::Exact), in_mode(SplitMode::Histogram));
     }
 }
+
+#[test]
+fn random_cuts_lie_between_the_values_of_a_node_and_fit_all_rows() {
+    let train = scrambled();
+    for split_mode in [SplitMode::Exact, SplitMode::Histogram] {
+        let trees = ExtraTrees { n_estimators: 30, split_mode, ..ExtraTrees::default() };
+        let (forest, _) = trees.fit(&train, Seed::new(3), Progress::none()).unwrap();
+        // Every row is in every tree, so all are predicted right.
+        let predicted = crate::ml::argmax(&forest.predict_proba(train.get().x().view()));
+        assert_eq!(predicted, train.get().y());
+        assert!((forest.feature_importances().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        // No two trees begin alike, and cuts are no midpoints of values that are multiples of 1/32.
+        let roots: Vec<f64> = forest
+            .trees()
+            .iter()
+            .map(|tree| match tree.node(0, 3) {
+                TreeNode::Split { threshold, .. } => threshold,
+                _ => f64::NAN,
+            })
+            .collect();
+        let drawn = roots.iter().filter(|&&t| (t * 64.0).fract() != 0.0).count();
+        assert!(if split_mode == SplitMode::Exact { drawn == 30 } else { drawn > 0 }, "{roots:?}");
+        let (best, _) = RandomForest { n_estimators: 30, bootstrap: false, split_mode, ..RandomForest::default() }
+            .fit(&train, Seed::new(3), Progress::none())
+            .unwrap();
+        let nodes = |forest: &Forest| forest.trees().iter().map(Tree::node_count).sum::<usize>();
+        assert!(nodes(&forest) > nodes(&best), "{} {}", nodes(&forest), nodes(&best));
+    }
+}
+
+#[test]
+fn random_cuts_keep_limits_and_weights_and_stay_off_constants() {
+    let train = scrambled();
+    let trees = ExtraTrees {
+        n_estimators: 10,
+        min_samples_leaf: MinSamplesLeaf::Count(20),
+        class_weight: ClassWeight::Rule(ForestBalanced::Balanced),
+        ..ExtraTrees::default()
+    };
+    let (forest, _) = trees.fit(&train, Seed::new(3), Progress::none()).unwrap();
+    assert!(forest.trees().iter().all(|tree| tree.node_count() > 1 && tree.node_count() < 2 * 300 / 20));
+    let huge = training(array![[-f64::MAX, 1.0], [f64::MAX, 1.0], [0.0, 1.0]], vec![0, 1, 0], 2);
+    let (forest, _) = ExtraTrees::default().fit(&huge, Seed::new(3), Progress::none()).unwrap();
+    assert_eq!(forest.feature_importances(), [1.0, 0.0]);
+    let shares = forest.predict_proba(huge.get().x().view());
+    assert_eq!(shares.column(1).to_vec(), [0.0, 1.0, 0.0]);
+}

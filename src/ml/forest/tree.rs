@@ -139,34 +139,60 @@ impl Tree {
         self.add_leaf(self.leaf(row), sums);
     }
 
-    /// Adds the class shares of each row's leaf to its sums: `rows` are rows of `width` values, `sums` of `n_classes`.
-    /// Eight rows walk at a time, so that the processor has eight memory reads to wait for instead of one.
-    pub(super) fn add_all(&self, rows: &[f64], width: usize, sums: &mut [f64], n_classes: usize) {
+    /// Adds the class shares of one row's leaves of all `trees` to `sums`, tree after tree. Several trees are walked side by
+    /// side, as in [`Tree::add_all`].
+    pub(super) fn add_row(trees: &[Self], row: &[f64], sums: &mut [f64]) {
         const LANES: usize = 8;
-        for (rows, sums) in rows.chunks(LANES * width).zip(sums.chunks_mut(LANES * n_classes)) {
-            if rows.len() < LANES * width {
-                for (row, sums) in rows.chunks(width).zip(sums.chunks_mut(n_classes)) {
-                    self.add(row, sums);
-                }
-                continue;
-            }
-            let mut at = [self.nodes[0]; LANES];
-            loop {
-                let mut walking = false;
-                for (lane, node) in at.iter_mut().enumerate() {
+        let (chunks, rest) = trees.as_chunks::<LANES>();
+        for trees in chunks {
+            let mut nodes: [Node; LANES] = std::array::from_fn(|lane| trees[lane].nodes[0]);
+            let mut walking = true;
+            while walking {
+                walking = false;
+                for (node, tree) in nodes.iter_mut().zip(trees) {
                     if node.feature < MIXED {
-                        let left = rows[lane * width + node.feature as usize] <= node.threshold;
-                        *node = self.nodes[node.child as usize + usize::from(!left)];
+                        let left = row[node.feature as usize] <= node.threshold;
+                        *node = tree.nodes[node.child as usize + usize::from(!left)];
                         walking = true;
                     }
                 }
-                if !walking {
-                    break;
+            }
+            nodes.iter().zip(trees).for_each(|(&leaf, tree)| tree.add_leaf(leaf, sums));
+        }
+        rest.iter().for_each(|tree| tree.add(row, sums));
+    }
+
+    /// Adds the class shares of each row's leaf to its sums: `rows` are rows of `width` values, `sums` of `n_classes`.
+    /// Several rows walk side by side, so that the processor has several memory reads to wait for instead of one; where
+    /// one has arrived, the next takes its place.
+    pub(super) fn add_all(&self, rows: &[f64], width: usize, sums: &mut [f64], n_classes: usize) {
+        const LANES: usize = 8;
+        let n = rows.len() / width;
+        let (mut row, mut at, mut next) = ([0_usize; LANES], [0_usize; LANES], LANES);
+        if n >= LANES {
+            row = std::array::from_fn(|lane| lane);
+            'walk: loop {
+                for (row, at) in row.iter_mut().zip(&mut at) {
+                    let node = self.nodes[*at];
+                    if node.feature < MIXED {
+                        let left = rows[*row * width + node.feature as usize] <= node.threshold;
+                        *at = node.child as usize + usize::from(!left);
+                        continue;
+                    }
+                    self.add_leaf(node, &mut sums[*row * n_classes..][..n_classes]);
+                    *at = 0;
+                    *row = next;
+                    next += 1;
+                    if next > n {
+                        break 'walk;
+                    }
                 }
             }
-            for (&leaf, sums) in at.iter().zip(sums.chunks_mut(n_classes)) {
-                self.add_leaf(leaf, sums);
-            }
+        }
+        let waiting = if n >= LANES { &row[..] } else { &[] };
+        let rest = if n >= LANES { n..n } else { 0..n };
+        for row in waiting.iter().copied().filter(|&row| row < n).chain(rest) {
+            self.add(&rows[row * width..][..width], &mut sums[row * n_classes..][..n_classes]);
         }
     }
 

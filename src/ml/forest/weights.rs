@@ -49,28 +49,41 @@ pub fn named_weights(named: &BTreeMap<String, f64>, data: &Dataset) -> Result<Ve
 pub(super) struct Bootstrap {
     rows: usize,
     draws: usize,
-    /// Rows of each class and the running sum of class odds, where odds differ.
-    weighted: Option<(Vec<Vec<u32>>, Vec<f64>)>,
+    weighted: Option<Weighted>,
+}
+
+/// Rows with odds by class.
+struct Weighted {
+    /// The rows, class after class.
+    rows: Vec<u32>,
+    /// Where the rows of each class begin, and where the last ones end.
+    starts: Vec<usize>,
+    /// Running sum of the odds of the classes.
+    running: Vec<f64>,
 }
 
 impl Bootstrap {
     /// `draws` rows out of those with classes `y`; `weights` by class, `None` for equal odds.
     pub fn new(y: &[u32], draws: usize, weights: Option<&[f64]>) -> Self {
         let weighted = weights.map(|weights| {
-            let mut of_class = vec![Vec::new(); weights.len()];
-            for (row, &class) in y.iter().enumerate() {
-                of_class[class as usize].push(row as u32);
-            }
+            let mut starts = vec![0; weights.len() + 1];
+            y.iter().for_each(|&class| starts[class as usize + 1] += 1);
             let mut sum = 0.0;
-            let running = of_class
+            let running = weights
                 .iter()
-                .zip(weights)
-                .map(|(rows, w)| {
-                    sum += rows.len() as f64 * w;
+                .enumerate()
+                .map(|(class, weight)| {
+                    sum += starts[class + 1] as f64 * weight;
+                    starts[class + 1] += starts[class];
                     sum
                 })
                 .collect();
-            (of_class, running)
+            let (mut rows, mut next) = (vec![0; y.len()], starts.clone());
+            for (&class, row) in y.iter().zip(0_u32..) {
+                rows[next[class as usize]] = row;
+                next[class as usize] += 1;
+            }
+            Weighted { rows, starts, running }
         });
         Self { rows: y.len(), draws, weighted }
     }
@@ -80,15 +93,16 @@ impl Bootstrap {
         let mut counts = vec![0_u32; self.rows];
         match &self.weighted {
             None => (0..self.draws).for_each(|_| counts[rng.index(self.rows)] += 1),
-            Some((of_class, running)) => {
+            Some(Weighted { rows, starts, running }) => {
                 let total = running.last().copied().unwrap_or(0.0);
                 // Rounding could land on the very end: then the last class with any odds is meant.
                 let last = running.iter().position(|&r| r >= total).unwrap_or(0);
                 for _ in 0..self.draws {
                     let at = rng.uniform() * total;
-                    let class = running.iter().position(|&r| at < r).unwrap_or(last);
-                    let rows = &of_class[class];
-                    counts[rows[rng.index(rows.len())] as usize] += 1;
+                    // Counted, not searched: the processor could not foresee where a search ends.
+                    let class = running.iter().map(|&r| usize::from(r <= at)).sum::<usize>().min(last);
+                    let of_class = &rows[starts[class]..starts[class + 1]];
+                    counts[of_class[rng.index(of_class.len())] as usize] += 1;
                 }
             }
         }

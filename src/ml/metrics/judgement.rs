@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibration::{brier_score, expected_calibration_error};
 use super::classification::{ClassScores, ConfusionMatrix, binary_scores};
+use super::groups::{GroupRecall, group_recalls};
 use super::ranking::{log_loss, one_vs_rest, top_k_accuracy};
 use super::{Metric, Value, clustering};
 use crate::ml::{Code, Dataset, Grouping, MlError, Warning};
@@ -52,6 +53,9 @@ pub struct Judgement {
     pub per_class: Vec<ClassScores>,
     /// Of a clustering.
     pub clusters: Option<Clusters>,
+    /// Of each class with rows, how far it was told from the other groups; empty without groups.
+    #[serde(default)]
+    pub group_recalls: Vec<GroupRecall>,
 }
 
 impl Judgement {
@@ -124,6 +128,16 @@ pub fn judge(
             }
         }
     }
+    let mut recalls = Vec::new();
+    if let Some(grouping) = grouping {
+        // The groups themselves are compared, not only positive against the rest.
+        let group = |classes: &[u32]| classes.iter().map(|&c| grouping.of_class[c as usize]).collect::<Vec<_>>();
+        let groups = ConfusionMatrix::new(&group(data.y()), &group(said.y_pred), grouping.names.len())?;
+        values.insert(Metric::GroupAccuracy, Value::Defined(groups.accuracy()));
+        values.insert(Metric::GroupMcc, Value::Defined(groups.mcc()));
+        let class = |row: usize| data.classes()[data.y()[row] as usize].as_str();
+        recalls = group_recalls(grouping, data.y(), said.y_pred, class);
+    }
     if let Some((grouping, positive)) = grouping.and_then(|g| g.positive.map(|p| (g, p))) {
         let mask =
             |classes: &[u32]| classes.iter().map(|&c| grouping.of_class[c as usize] == positive).collect::<Vec<_>>();
@@ -137,11 +151,6 @@ pub fn judge(
         set(Metric::GroupPrecision, coarse.precision);
         set(Metric::GroupRecall, coarse.recall);
         set(Metric::GroupF1, coarse.f1);
-        // With more than two groups, the groups themselves are compared, not only positive against the rest.
-        let group = |classes: &[u32]| classes.iter().map(|&c| grouping.of_class[c as usize]).collect::<Vec<_>>();
-        let groups = ConfusionMatrix::new(&group(data.y()), &group(said.y_pred), grouping.names.len())?;
-        set(Metric::GroupAccuracy, groups.accuracy());
-        set(Metric::GroupMcc, groups.mcc());
         values.insert(Metric::GroupFalsePositiveRate, coarse.false_positive_rate);
         values.insert(Metric::GroupRocAuc, coarse.roc_auc);
         values.insert(Metric::GroupAveragePrecision, coarse.average_precision);
@@ -179,7 +188,14 @@ pub fn judge(
             })
         }
     };
-    let judgement = Judgement { rows: data.rows() as u64, values, confusion, per_class: scores.per_class, clusters };
+    let judgement = Judgement {
+        rows: data.rows() as u64,
+        values,
+        confusion,
+        per_class: scores.per_class,
+        clusters,
+        group_recalls: recalls,
+    };
     Ok((judgement, warnings))
 }
 

@@ -3,12 +3,14 @@
 pub mod calibration;
 pub mod classification;
 pub mod clustering;
+mod groups;
 mod judgement;
 pub mod ranking;
 mod silhouette;
 mod value;
 
 pub use classification::{ClassScores, ConfusionMatrix};
+pub use groups::{GroupRecall, group_recalls, hidden_classes};
 pub use judgement::{Clusters, Judged, Judgement, judge};
 pub use value::Value;
 
@@ -64,7 +66,7 @@ words! {
         AveragePrecision = "average_precision",
         /// Average precision, one class against the rest, weighted by support.
         AveragePrecisionWeighted = "average_precision_weighted",
-        /// Accuracy of the coarse label (`dataset.groups`).
+        /// Accuracy of the coarse label (`dataset.groups`), all its groups told apart.
         GroupAccuracy = "group_accuracy",
         /// Precision of the positive group.
         GroupPrecision = "group_precision",

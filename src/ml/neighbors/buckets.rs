@@ -71,8 +71,9 @@ impl Buckets {
                     self.offsets[at] = [f32::NEG_INFINITY; WIDE];
                     for (lane, position) in (first..node.positions().end.min(first + WIDE)).enumerate() {
                         let mut length2 = 0.0;
-                        for column in 0..width {
-                            let offset = (self.values[position * width + column] - middle[column]) as f32;
+                        let row = &self.values[position * width..][..width];
+                        for (column, (value, middle)) in row.iter().zip(&middle).enumerate() {
+                            let offset = (value - middle) as f32;
                             self.offsets[at + 1 + column][lane] = offset;
                             length2 += f64::from(offset) * f64::from(offset);
                         }

@@ -1,0 +1,182 @@
+//! `replace` and `clip`: other values in the cells of a column.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::super::error::{count, shorten};
+use super::super::{Table, TableError};
+use super::Work;
+use crate::ml::{Code, Column, MISSING, Values, Warning};
+use crate::param::Name;
+use crate::spec::clean::{ClipValues, ReplaceValues};
+
+impl Work<'_> {
+    pub(super) fn replace(&mut self, word: &str, place: &str, p: &ReplaceValues) -> Result<(), TableError> {
+        let mut entry = self.entry(word);
+        let mut found = vec![0; p.values.len()];
+        for name in &p.columns.0 {
+            self.known(name, place, false)?;
+            let words = self.is_target(&name.0);
+            let Some(column) = self.table.columns.iter_mut().find(|c| c.name == name.0) else { continue };
+            let (new, hits) = replaced(column, &p.values, words);
+            *column = new;
+            for (((old, new), hits), found) in p.values.iter().zip(hits).zip(&mut found) {
+                let new = new.as_ref().map_or("missing", |n| n.0.as_str());
+                entry.counts.push((format!("{old} -> {new} in {}", name.0), hits));
+                *found += hits;
+            }
+        }
+        entry.counts.insert(0, ("replaced cells".into(), found.iter().sum()));
+        let idle: Vec<String> =
+            p.values.keys().zip(&found).filter(|(_, n)| **n == 0).map(|(old, _)| format!("{old:?}")).collect();
+        if !idle.is_empty() {
+            let message = format!("replace found no cell with {}: is it spelt as in the data?", shorten(&idle, 10));
+            self.warnings.push(Warning::new(Code::S20, message).at(place));
+        }
+        self.ledger.push(entry);
+        self.classes = self.count_classes();
+        Ok(())
+    }
+
+    pub(super) fn clip(&mut self, word: &str, place: &str, p: &ClipValues) -> Result<(), TableError> {
+        let mut entry = self.entry(word);
+        let named: Vec<String> = match &p.columns {
+            None => self.features(),
+            Some(names) => {
+                for name in &names.0 {
+                    self.known(name, place, false)?;
+                    if !self.table.column(&name.0).is_some_and(Table::is_numeric) {
+                        return Err(TableError::new(format!("column {:?} holds words: they have no limits", name.0))
+                            .at(place)
+                            .hint("name columns of numbers only"));
+                    }
+                }
+                names.0.iter().map(|n| n.0.clone()).collect()
+            }
+        };
+        let learnt = self.learnt();
+        let held: Vec<(String, u64)> = self
+            .table
+            .columns
+            .par_iter_mut()
+            .filter(|c| Table::is_numeric(c) && named.contains(&c.name))
+            .map(|column| {
+                let Values::Number(values) = &mut column.values else { return (column.name.clone(), 0) };
+                let at = |share: usize| {
+                    let share = p.quantiles.as_ref()?.get(share)?;
+                    let seen =
+                        learnt.as_ref().map_or_else(|| values.clone(), |r| r.iter().map(|&r| values[r]).collect());
+                    quantile(seen, *share)
+                };
+                let (min, max) = (p.min.or_else(|| at(0)), p.max.or_else(|| at(1)));
+                (column.name.clone(), clip(values, min, max))
+            })
+            .collect();
+        if p.quantiles.is_some() && learnt.is_none() {
+            let message =
+                format!("clip took the limits of {} from all rows, test rows included", count(held.len(), "column"));
+            self.warnings.push(Warning::new(Code::S03, message).at(place));
+        }
+        let limit = |word: &str, limit: Option<f64>| limit.map(|v| format!("{word} {v}"));
+        let limits =
+            [limit("min", p.min), limit("max", p.max), p.quantiles.as_ref().map(|q| format!("quantiles {q:?}"))];
+        entry.note = Some(limits.into_iter().flatten().collect::<Vec<_>>().join(", "));
+        entry.counts.push(("clipped cells".into(), held.iter().map(|(_, n)| n).sum()));
+        entry
+            .counts
+            .extend(held.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| (format!("clipped cells in {name}"), n)));
+        self.ledger.push(entry);
+        Ok(())
+    }
+}
+
+/// The column with other values, and how many cells each old value was found in, in the order of the map. `words` says
+/// that it stays words whatever comes in.
+fn replaced(column: &Column, map: &BTreeMap<String, Option<Name>>, words: bool) -> (Column, Vec<u64>) {
+    let mut hits = vec![0; map.len()];
+    let number = |name: &Name| name.0.parse::<f64>().ok().filter(|v| v.is_finite());
+    let into_numbers = map.values().flatten().all(|name| number(name).is_some());
+    let name = column.name.as_str();
+    let values = match &column.values {
+        Values::Number(values) => {
+            let old: Vec<Option<f64>> = map.keys().map(|key| key.parse().ok()).collect();
+            let mut found = |value: f64| {
+                let at = old.iter().position(|old| *old == Some(value))?;
+                hits[at] += 1;
+                map.values().nth(at)
+            };
+            if into_numbers && !words {
+                let mut new = |value: f64| match found(value) {
+                    Some(new) => new.as_ref().and_then(number).unwrap_or(f64::NAN),
+                    None => value,
+                };
+                Values::Number(values.iter().map(|&v| new(v)).collect())
+            } else {
+                let mut cell = |value: f64| match found(value) {
+                    Some(new) => new.as_ref().map(|n| n.0.clone()),
+                    // One zero, so that both are one word.
+                    None => (!value.is_nan()).then(|| format!("{}", value + 0.0)),
+                };
+                let cells: Vec<Option<String>> = values.iter().map(|&v| cell(v)).collect();
+                Column::category(name, &cells).values
+            }
+        }
+        Values::Category { codes, levels } => {
+            let new: Vec<Option<&Option<Name>>> = levels.iter().map(|level| map.get(level)).collect();
+            let at: Vec<Option<usize>> = levels.iter().map(|level| map.keys().position(|key| key == level)).collect();
+            for &code in codes.iter().filter(|&&code| code != MISSING) {
+                if let Some(at) = at[code as usize] {
+                    hits[at] += 1;
+                }
+            }
+            let mut used = vec![false; levels.len()];
+            codes.iter().filter(|&&code| code != MISSING).for_each(|&code| used[code as usize] = true);
+            let all = new.iter().zip(&used).all(|(new, used)| new.is_some() || !used);
+            if into_numbers && !words && all && used.contains(&true) {
+                let value = |code: u32| match new.get(code as usize) {
+                    Some(Some(Some(name))) => number(name).unwrap_or(f64::NAN),
+                    _ => f64::NAN,
+                };
+                Values::Number(codes.iter().map(|&code| value(code)).collect())
+            } else {
+                let text = |code: u32| match new.get(code as usize) {
+                    Some(Some(new)) => new.as_ref().map(|name| name.0.as_str()),
+                    Some(None) => Some(levels[code as usize].as_str()),
+                    None => None,
+                };
+                Column::category(name, &codes.iter().map(|&code| text(code)).collect::<Vec<_>>()).values
+            }
+        }
+    };
+    (Column { name: column.name.clone(), values }, hits)
+}
+
+/// Holds the values to the limits in place, NaN left alone; gives how many changed.
+pub(super) fn clip(values: &mut [f64], min: Option<f64>, max: Option<f64>) -> u64 {
+    let mut changed = 0;
+    for value in values {
+        let held = match (min, max) {
+            (Some(min), _) if *value < min => min,
+            (_, Some(max)) if *value > max => max,
+            _ => continue,
+        };
+        *value = held;
+        changed += 1;
+    }
+    changed
+}
+
+/// The value at a share of the values that are there, linear between two of them, as `numpy.quantile` does; `None`
+/// where there is none.
+fn quantile(mut values: Vec<f64>, share: f64) -> Option<f64> {
+    values.retain(|v| !v.is_nan());
+    let last = values.len().checked_sub(1)?;
+    values.sort_unstable_by(f64::total_cmp);
+    let place = share * last as f64;
+    #[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation)] // within the list
+    let below = (place.floor() as usize).min(last);
+    let (a, b, t) = (values[below], values[(below + 1).min(last)], place - below as f64);
+    let gap = b - a;
+    Some(if t >= 0.5 { b - gap * (1.0 - t) } else { a + gap * t })
+}
