@@ -44,13 +44,13 @@ impl Balance {
     /// Whether it makes rows that lie between others, so that a column needs an order for them to mean something.
     #[must_use]
     pub fn interpolates(&self) -> bool {
-        matches!(self, Self::Smote(_))
+        matches!(self, Self::Smote(_) | Self::BorderlineSmote(_) | Self::Adasyn(_))
     }
 
     /// Whether it adds rows to small classes.
     #[must_use]
     pub fn oversamples(&self) -> bool {
-        matches!(self, Self::Smote(_) | Self::RandomOver(_))
+        self.interpolates() || matches!(self, Self::RandomOver(_))
     }
 
     /// The seed that the experiment fixes, if it does.
@@ -84,6 +84,28 @@ impl Balance {
             Self::Adasyn(p) => p.resample(train, seed, progress),
             Self::RandomOver(p) => Ok((p.resample(train, seed)?, Vec::new())),
             Self::RandomUnder(p) => Ok((p.resample(train, seed)?, Vec::new())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_rows_between_others_needs_an_order_and_adds_rows() {
+        let all = [
+            (Balance::None(NoBalance::default()), false, false),
+            (Balance::Given(GivenBalance::default()), false, false),
+            (Balance::Smote(Smote::default()), true, true),
+            (Balance::BorderlineSmote(BorderlineSmote::default()), true, true),
+            (Balance::Adasyn(Adasyn::default()), true, true),
+            (Balance::RandomOver(RandomOver::default()), false, true),
+            (Balance::RandomUnder(RandomUnder::default()), false, false),
+        ];
+        for (balance, interpolates, oversamples) in all {
+            let word = balance.word();
+            assert_eq!((balance.interpolates(), balance.oversamples()), (interpolates, oversamples), "{word}");
         }
     }
 }
