@@ -1,7 +1,7 @@
 //! DBSCAN (Ester, Kriegel, Sander, Xu 1996) with the labels of scikit-learn, row by row, in O(rows) memory.
 //!
 //! No neighbourhood is ever listed. A row is a core row as soon as `min_samples` rows are found within `eps`; the core
-//! rows are joined pair of tree nodes by pair, see [`join`]; a border row takes the smallest cluster in reach.
+//! rows are joined pair of tree nodes by pair, see `join`; a border row takes the smallest cluster in reach.
 
 mod join;
 

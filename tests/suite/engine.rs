@@ -103,7 +103,7 @@ fn why_names_the_field_and_the_chain_of_steps() {
         lines,
         [
             text.lines().nth(1).unwrap(),
-            "    smote.k_neighbors: 3 -> 5",
+            "    balance.smote.k_neighbors: 3 -> 5",
             "  to run: needs balance",
             "  to run: needs fit/mlp",
             "  to run: needs predict/mlp/test"

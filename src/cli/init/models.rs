@@ -29,7 +29,7 @@ pub(super) struct Line {
 }
 
 /// Seconds of processor time that one model may take in a first run, as estimated.
-const BUDGET: f64 = 1e9;
+const BUDGET: f64 = 5.0;
 
 /// The models, those for the first run and those that take longer. The costs are rough: seconds of processor time as
 /// they were measured on tables of 150 to 145,000 rows, of fitting and, where it counts, of judging. A forest is always
