@@ -90,3 +90,25 @@ impl Balance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_rows_between_others_needs_an_order_and_adds_rows() {
+        let all = [
+            (Balance::None(NoBalance::default()), false, false),
+            (Balance::Given(GivenBalance::default()), false, false),
+            (Balance::Smote(Smote::default()), true, true),
+            (Balance::BorderlineSmote(BorderlineSmote::default()), true, true),
+            (Balance::Adasyn(Adasyn::default()), true, true),
+            (Balance::RandomOver(RandomOver::default()), false, true),
+            (Balance::RandomUnder(RandomUnder::default()), false, false),
+        ];
+        for (balance, interpolates, oversamples) in all {
+            let word = balance.word();
+            assert_eq!((balance.interpolates(), balance.oversamples()), (interpolates, oversamples), "{word}");
+        }
+    }
+}

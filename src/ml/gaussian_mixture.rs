@@ -6,11 +6,21 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::cholesky;
+use super::gram::{self, LANES, Products};
 use super::kmeans::KMeans;
-use super::rowwise::{rowwise, softmax};
+use super::rowwise::softmax;
+use super::simd::{Level, leveled};
 use super::{Code, Dataset, MlError, Progress, Training, Warning};
 use crate::digest::Seed;
 use crate::param::{Range, parameters, words};
+
+/// Least rows of a block, the unit of parallel work and of sums.
+const BLOCK: usize = 1024;
+/// Most blocks.
+const BLOCKS: usize = 16;
+/// Vectors of rows that are judged side by side.
+const SIDE: usize = 4;
 
 words! {
     /// The shape of the components of a Gaussian mixture.
@@ -177,12 +187,38 @@ impl GaussianMixture {
         Ok((model, false))
     }
 
-    /// The components that fit best to these shares.
+    /// The components that fit best to these shares. Sums run over the rows in order, in blocks.
     fn components(&self, x: &Array2<f64>, shares: &Array2<f64>) -> Result<GaussianMixtureModel, MlError> {
-        let width = x.ncols();
-        let fitted: Vec<Component> = (0..self.n_components)
-            .into_par_iter()
-            .map(|k| self.component(x, &shares.column(k).to_vec()))
+        let (width, count, level) = (x.ncols(), self.n_components, Level::best());
+        let shares = shares.as_standard_layout();
+        let size = x.nrows().div_ceil(BLOCKS).max(BLOCK);
+        let (values, weights) = (x.as_slice().unwrap_or_default(), shares.as_slice().unwrap_or_default());
+        let blocks = || values.par_chunks(size * width).zip(weights.par_chunks(size * count));
+        let sums: Vec<Products> = blocks().map(|(x, shares)| share_sums(level, x, width, shares, count)).collect();
+        let mut total = Products::all(count, width + 1);
+        sums.iter().for_each(|sums| total.join(sums));
+        let fitted: Vec<Component> = (0..count)
+            .map(|k| {
+                let rows = total.get(k, width) + 10.0 * f64::EPSILON;
+                let mean: Vec<f64> = (0..width).map(|j| total.get(k, j) / rows).collect();
+                let products: Vec<Products> = blocks()
+                    .map(|(x, shares)| {
+                        let shares = shares.chunks_exact(count).map(|shares| shares[k]);
+                        if self.covariance_type == CovarianceType::Full {
+                            gram::weighted(level, x, shares, &mean)
+                        } else {
+                            square_sums(level, x, shares, &mean)
+                        }
+                    })
+                    .collect();
+                let mut total = if self.covariance_type == CovarianceType::Full {
+                    Products::lower(width)
+                } else {
+                    Products::all(1, width)
+                };
+                products.iter().for_each(|products| total.join(products));
+                self.component(rows, mean, &total)
+            })
             .collect::<Result<_, _>>()?;
         let total: f64 = fitted.iter().map(|c| c.rows).sum();
         let weights: Vec<f64> = fitted.iter().map(|c| c.rows / total).collect();
@@ -191,7 +227,7 @@ impl GaussianMixture {
         Ok(GaussianMixtureModel {
             covariance_type: self.covariance_type,
             weights,
-            means: Array2::from_shape_fn((self.n_components, width), |(k, j)| fitted[k].mean[j]),
+            means: Array2::from_shape_fn((count, width), |(k, j)| fitted[k].mean[j]),
             covariances: fitted.iter().map(|c| c.covariance.clone()).collect(),
             factors: fitted.into_iter().map(|c| c.factor).collect(),
             offsets,
@@ -200,63 +236,70 @@ impl GaussianMixture {
         })
     }
 
-    /// One component, whose share in every row is given. Sums run over the rows in order.
-    fn component(&self, x: &Array2<f64>, shares: &[f64]) -> Result<Component, MlError> {
-        let width = x.ncols();
-        let rows = shares.iter().sum::<f64>() + 10.0 * f64::EPSILON;
-        let mut mean = vec![0.0; width];
-        for (row, &share) in x.outer_iter().zip(shares).filter(|(_, share)| **share > 0.0) {
-            mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += share * value);
-        }
-        mean.iter_mut().for_each(|sum| *sum /= rows);
-        let full = self.covariance_type == CovarianceType::Full;
-        let mut sums = vec![0.0; if full { width * width } else { width }];
-        let mut gaps = vec![0.0; width];
-        for (row, &share) in x.outer_iter().zip(shares).filter(|(_, share)| **share > 0.0) {
-            gaps.iter_mut().zip(row).zip(&mean).for_each(|((gap, value), mean)| *gap = value - mean);
-            if full {
-                for (i, sums) in sums.chunks_exact_mut(width).enumerate() {
-                    let scaled = share * gaps[i];
-                    sums[..=i].iter_mut().zip(&gaps).for_each(|(sum, gap)| *sum += scaled * gap);
-                }
-            } else {
-                sums.iter_mut().zip(&gaps).for_each(|(sum, gap)| *sum += share * gap * gap);
-            }
-        }
-        sums.iter_mut().for_each(|sum| *sum /= rows);
+    /// One component, from the sums of products of the gaps of its rows from its mean (`full`), or the sums of their
+    /// squares.
+    fn component(&self, rows: f64, mean: Vec<f64>, products: &Products) -> Result<Component, MlError> {
+        let width = mean.len();
         let not_definite = || {
             MlError::data(
                 "Gaussian mixture: a covariance matrix is not positive definite: raise reg_covar, take fewer \
                  components, or scale the columns",
             )
         };
-        if full {
+        if self.covariance_type == CovarianceType::Full {
+            let mut covariance = vec![0.0; width * width];
             for i in 0..width {
-                for j in 0..i {
-                    sums[j * width + i] = sums[i * width + j];
+                for j in 0..width {
+                    covariance[i * width + j] = products.get(i.max(j), i.min(j)) / rows;
                 }
-                sums[i * width + i] += self.reg_covar;
+                covariance[i * width + i] += self.reg_covar;
             }
-            let factor = cholesky(&sums, width).ok_or_else(not_definite)?;
+            let factor = cholesky::factor(&covariance, width).ok_or_else(not_definite)?;
             let log_root = (0..width).map(|i| factor[i * (i + 1) / 2 + i].ln()).sum();
-            return Ok(Component { rows, mean, covariance: sums, factor, log_root });
+            return Ok(Component { rows, mean, covariance, factor, log_root });
         }
-        sums.iter_mut().for_each(|variance| *variance += self.reg_covar);
+        let mut variances: Vec<f64> = (0..width).map(|j| products.get(0, j) / rows + self.reg_covar).collect();
         let covariance = match self.covariance_type {
             CovarianceType::Spherical => {
-                let middle = sums.iter().sum::<f64>() / width as f64;
-                sums.fill(middle);
+                let middle = variances.iter().sum::<f64>() / width as f64;
+                variances.fill(middle);
                 vec![middle]
             }
-            _ => sums.clone(),
+            _ => variances.clone(),
         };
-        if sums.iter().any(|variance| !variance.is_finite() || *variance <= 0.0) {
+        if variances.iter().any(|variance| !variance.is_finite() || *variance <= 0.0) {
             return Err(not_definite());
         }
-        let factor: Vec<f64> = sums.iter().map(|variance| variance.sqrt()).collect();
+        let factor: Vec<f64> = variances.iter().map(|variance| variance.sqrt()).collect();
         let log_root = factor.iter().map(|deviation| deviation.ln()).sum();
         Ok(Component { rows, mean, covariance, factor, log_root })
     }
+}
+
+/// By component, the sums of its shares times the values of every column, and of its shares alone in a last column.
+fn share_sums(level: Level, x: &[f64], width: usize, shares: &[f64], count: usize) -> Products {
+    let mut products = Products::all(count, width + 1);
+    for (x, shares) in x.chunks(gram::STRIP * width).zip(shares.chunks(gram::STRIP * count)) {
+        let left = gram::in_vectors(shares, count, count);
+        let mut right = gram::in_vectors(x, width, width + 1);
+        let per_row = gram::vectors(width + 1);
+        right.chunks_exact_mut(per_row).for_each(|row| row.as_flattened_mut()[width] = 1.0);
+        products.add(level, &left, &right);
+    }
+    products
+}
+
+/// Sums of the shares times the squared gaps from the mean, by column.
+fn square_sums(level: Level, x: &[f64], shares: impl Iterator<Item = f64>, mean: &[f64]) -> Products {
+    let width = mean.len();
+    let shares: Vec<f64> = shares.collect();
+    let mut products = Products::all(1, width);
+    for (x, shares) in x.chunks(gram::STRIP * width).zip(shares.chunks(gram::STRIP)) {
+        let gaps = |(i, value): (usize, &f64)| (value - mean[i % width]) * (value - mean[i % width]);
+        let squares: Vec<f64> = x.iter().enumerate().map(gaps).collect();
+        products.add(level, &gram::in_vectors(shares, 1, 1), &gram::in_vectors(&squares, width, width));
+    }
+    products
 }
 
 /// What one component is made of.
@@ -304,36 +347,39 @@ impl GaussianMixtureModel {
     /// The shares of the components in every row, and in a last column the log-likelihood of the row. A row at which
     /// every density is 0 has the weights as its shares, and negative infinity.
     fn judge(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
-        rowwise(x, self.weights.len() + 1, |row, out| {
-            let Some((last, shares)) = out.split_last_mut() else { return };
-            let mut gaps = vec![0.0; row.len()];
-            for (k, share) in shares.iter_mut().enumerate() {
-                gaps.iter_mut().zip(row).zip(self.means.row(k)).for_each(|((gap, value), mean)| *gap = value - mean);
-                *share = self.offsets[k] - 0.5 * self.distance2(k, &mut gaps);
+        let (width, count) = (x.ncols(), self.weights.len());
+        let mut out = Array2::zeros((x.nrows(), count + 1));
+        let x = x.as_standard_layout();
+        let (Some(values), Some(cells)) = (x.as_slice(), out.as_slice_mut()) else { return out };
+        let rows = SIDE * LANES;
+        let strips = cells.par_chunks_mut(rows * (count + 1)).zip(values.par_chunks(rows * width));
+        strips.with_min_len(BLOCK / rows).for_each(|(cells, values)| {
+            let mut lanes = vec![[[0.0; LANES]; SIDE]; width];
+            for (row, values) in values.chunks_exact(width).enumerate() {
+                for (column, value) in lanes.iter_mut().zip(values) {
+                    column[row / LANES][row % LANES] = *value;
+                }
             }
-            *last = softmax(shares);
-            if *last == f64::NEG_INFINITY {
-                shares.copy_from_slice(&self.weights);
+            let full = self.covariance_type == CovarianceType::Full;
+            let mut gaps = lanes.clone();
+            for (k, mean) in self.means.outer_iter().enumerate() {
+                let mean = mean.to_slice().unwrap_or_default();
+                let mut distances = [[0.0; LANES]; SIDE];
+                mahalanobis(Level::best(), &lanes, mean, &self.factors[k], full, &mut gaps, &mut distances);
+                for (cells, distance) in cells.chunks_exact_mut(count + 1).zip(distances.as_flattened()) {
+                    let distance = if distance.is_nan() { f64::INFINITY } else { *distance };
+                    cells[k] = self.offsets[k] - 0.5 * distance;
+                }
             }
-        })
-    }
-
-    /// The squared Mahalanobis distance of a row from component `k`, whose `gaps` from its mean are given.
-    fn distance2(&self, k: usize, gaps: &mut [f64]) -> f64 {
-        let factor = &self.factors[k];
-        let full = self.covariance_type == CovarianceType::Full;
-        let mut sum = 0.0;
-        for i in 0..gaps.len() {
-            if full {
-                let line = &factor[i * (i + 1) / 2..][..=i];
-                let before: f64 = line[..i].iter().zip(gaps.iter()).map(|(l, g)| l * g).sum();
-                gaps[i] = (gaps[i] - before) / line[i];
-            } else {
-                gaps[i] /= factor[i];
+            for cells in cells.chunks_exact_mut(count + 1) {
+                let (shares, last) = cells.split_at_mut(count);
+                last[0] = softmax(shares);
+                if last[0] == f64::NEG_INFINITY {
+                    shares.copy_from_slice(&self.weights);
+                }
             }
-            sum += gaps[i] * gaps[i];
-        }
-        if sum.is_nan() { f64::INFINITY } else { sum }
+        });
+        out
     }
 
     /// The shares of the components in every row, shape (rows, components); scikit-learn's `predict_proba`.
@@ -351,26 +397,41 @@ impl GaussianMixtureModel {
     }
 }
 
-/// The lower Cholesky factor of a symmetric matrix, its lower triangle row by row, or `None` where the matrix is not
-/// positive definite.
-fn cholesky(matrix: &[f64], width: usize) -> Option<Vec<f64>> {
-    let mut factor: Vec<f64> = Vec::with_capacity(width * (width + 1) / 2);
-    for i in 0..width {
-        let start = factor.len();
-        for j in 0..=i {
-            let other = j * (j + 1) / 2;
-            let sum: f64 = (0..j).map(|m| factor[start + m] * factor[other + m]).sum();
-            let rest = matrix[i * width + j] - sum;
-            if i > j {
-                factor.push(rest / factor[other + j]);
-            } else if rest > 0.0 && rest.is_finite() {
-                factor.push(rest.sqrt());
-            } else {
-                return None;
+leveled! {
+    /// The squared Mahalanobis distances of the rows in `lanes` (by column) from a component, whose `factor` is the lower
+    /// triangle of a Cholesky factor (`full`) or a deviation for every column.
+    fn mahalanobis<S>(
+        simd,
+        lanes: &[[[f64; LANES]; SIDE]],
+        mean: &[f64],
+        factor: &[f64],
+        full: bool,
+        gaps: &mut [[[f64; LANES]; SIDE]],
+        distances: &mut [[f64; LANES]; SIDE],
+    ) {
+        let mut sums = [simd.splat_64(0.0); SIDE];
+        for i in 0..lanes.len() {
+            let center = simd.splat_64(mean[i]);
+            let mut before = [simd.splat_64(0.0); SIDE];
+            let line = if full { &factor[i * (i + 1) / 2..][..=i] } else { &factor[i..=i] };
+            for (gaps, &weight) in gaps.iter().zip(&line[..line.len() - 1]) {
+                let weight = simd.splat_64(weight);
+                for v in 0..SIDE {
+                    before[v] = simd.add_64(before[v], simd.mul_64(weight, simd.load_64(&gaps[v])));
+                }
+            }
+            let unit = simd.splat_64(line[line.len() - 1]);
+            for v in 0..SIDE {
+                let gap = simd.sub_64(simd.load_64(&lanes[i][v]), center);
+                let gap = simd.div_64(simd.sub_64(gap, before[v]), unit);
+                simd.store_64(gap, &mut gaps[i][v]);
+                sums[v] = simd.add_64(sums[v], simd.mul_64(gap, gap));
             }
         }
+        for v in 0..SIDE {
+            simd.store_64(sums[v], &mut distances[v]);
+        }
     }
-    Some(factor)
 }
 
 #[cfg(test)]

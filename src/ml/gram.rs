@@ -16,6 +16,16 @@ pub(crate) fn vectors(columns: usize) -> usize {
     columns.div_ceil(LANES)
 }
 
+/// Rows of `width` values as vectors of at least `columns` columns, the rest zeros.
+pub(crate) fn in_vectors(rows: &[f64], width: usize, columns: usize) -> Vec<[f64; LANES]> {
+    let per_row = vectors(columns);
+    let mut out = vec![[0.0; LANES]; rows.len() / width * per_row];
+    for (to, row) in out.chunks_exact_mut(per_row).zip(rows.chunks_exact(width)) {
+        to.as_flattened_mut()[..width].copy_from_slice(row);
+    }
+    out
+}
+
 /// Sums of products, a row of vectors for each column of the left side.
 #[derive(Clone, Debug)]
 pub(crate) struct Products {
@@ -59,27 +69,42 @@ impl Products {
 /// Sums of `weight * (x_i - center_i) * (x_j - center_j)` over rows (row-major), for `j <= i`. Rows of weight 0 are left
 /// out.
 pub(crate) fn weighted(level: Level, x: &[f64], weights: impl Iterator<Item = f64>, center: &[f64]) -> Products {
-    let vectors = vectors(center.len());
-    let mut products = Products::lower(center.len());
-    let (mut left, mut right) = (Vec::with_capacity(STRIP * vectors), Vec::with_capacity(STRIP * vectors));
-    for (row, weight) in x.chunks_exact(center.len()).zip(weights).filter(|(_, weight)| *weight != 0.0) {
-        for (row, center) in row.chunks(LANES).zip(center.chunks(LANES)) {
-            let (mut scaled, mut plain) = ([0.0; LANES], [0.0; LANES]);
-            for (((scaled, plain), value), center) in scaled.iter_mut().zip(&mut plain).zip(row).zip(center) {
-                *plain = value - center;
-                *scaled = weight * *plain;
-            }
-            left.push(scaled);
-            right.push(plain);
-        }
-        if right.len() == STRIP * vectors {
-            products.add(level, &left, &right);
-            left.clear();
-            right.clear();
-        }
+    let (width, vectors) = (center.len(), vectors(center.len()));
+    let mut products = Products::lower(width);
+    let mut left = vec![[0.0; LANES]; STRIP * vectors];
+    let mut right = left.clone();
+    let weights: Vec<f64> = weights.collect();
+    for (x, weights) in x.chunks(STRIP * width).zip(weights.chunks(STRIP)) {
+        let rows = scaled_gaps(level, x, weights, center, &mut left, &mut right);
+        products.add(level, &left[..rows * vectors], &right[..rows * vectors]);
     }
-    products.add(level, &left, &right);
     products
+}
+
+leveled! {
+    /// Of the rows that have a weight, one after the other: the gaps from `center` to `right`, and times the weight to
+    /// `left`. Returns how many rows there are.
+    fn scaled_gaps<S>(
+        _simd,
+        x: &[f64],
+        weights: &[f64],
+        center: &[f64],
+        left: &mut [[f64; LANES]],
+        right: &mut [[f64; LANES]],
+    ) -> usize {
+        let (width, mut rows) = (center.len(), 0);
+        let padded = center.len().next_multiple_of(LANES);
+        let (left, right) = (left.as_flattened_mut(), right.as_flattened_mut());
+        for (row, &weight) in x.chunks_exact(width).zip(weights).filter(|(_, weight)| **weight != 0.0) {
+            let (left, right) = (&mut left[rows * padded..][..width], &mut right[rows * padded..][..width]);
+            for (((left, right), value), center) in left.iter_mut().zip(right).zip(row).zip(center) {
+                *right = value - center;
+                *left = weight * *right;
+            }
+            rows += 1;
+        }
+        rows
+    }
 }
 
 leveled! {

@@ -3,6 +3,7 @@
 pub mod adasyn;
 mod balance;
 pub mod borderline_smote;
+mod cholesky;
 mod dataset;
 pub mod dbscan;
 mod error;
@@ -10,6 +11,7 @@ pub mod forest;
 mod frame;
 pub mod gaussian_mixture;
 pub mod gaussian_nb;
+mod gram;
 pub mod kmeans;
 pub mod knn;
 mod ledger;

@@ -39,6 +39,7 @@ pub(crate) trait Simd: Copy {
     fn add_64(self, a: Self::F64x8, b: Self::F64x8) -> Self::F64x8;
     fn sub_64(self, a: Self::F64x8, b: Self::F64x8) -> Self::F64x8;
     fn mul_64(self, a: Self::F64x8, b: Self::F64x8) -> Self::F64x8;
+    fn div_64(self, a: Self::F64x8, b: Self::F64x8) -> Self::F64x8;
     fn sqrt_64(self, a: Self::F64x8) -> Self::F64x8;
     /// By lane, `a` where it is smaller, else `b`.
     fn min_64(self, a: Self::F64x8, b: Self::F64x8) -> Self::F64x8;

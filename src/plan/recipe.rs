@@ -74,12 +74,12 @@ const RAISED: [(StepKind, &str, u32); 10] = [
     (StepKind::Fit, "random_forest", 2),
     // 2: likewise, which decides between equal splits.
     (StepKind::Fit, "decision_tree", 2),
-    // 2: sums of products in eight lanes.
-    (StepKind::Fit, "logistic_regression", 2),
     // 2: sums of k-means in larger blocks and changed by the rows that move; last bits, and draws of k-means++.
     (StepKind::Fit, "kmeans", 2),
-    // 2: starts from that k-means.
-    (StepKind::Fit, "gaussian_mixture", 2),
+    // 2: starts from that k-means. 3: sums of the components in blocks.
+    (StepKind::Fit, "gaussian_mixture", 3),
+    // 2: sums of products in eight lanes. 3: Newton steps are solved, where they were approximated.
+    (StepKind::Fit, "logistic_regression", 3),
     // 2: fused multiply-adds; `numerics` is no longer part of the recipe.
     (StepKind::Fit, "mlp", 2),
     // 2: recall by class within the groups; distances of the silhouette are added in another order; last bits.

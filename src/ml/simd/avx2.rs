@@ -58,6 +58,9 @@ impl Simd for Avx2 {
         fn mul_64(a: [__m256d; 2], b: [__m256d; 2]) -> [__m256d; 2] {
             [_mm256_mul_pd(a[0], b[0]), _mm256_mul_pd(a[1], b[1])]
         }
+        fn div_64(a: [__m256d; 2], b: [__m256d; 2]) -> [__m256d; 2] {
+            [_mm256_div_pd(a[0], b[0]), _mm256_div_pd(a[1], b[1])]
+        }
         fn sqrt_64(a: [__m256d; 2]) -> [__m256d; 2] { [_mm256_sqrt_pd(a[0]), _mm256_sqrt_pd(a[1])] }
         fn min_64(a: [__m256d; 2], b: [__m256d; 2]) -> [__m256d; 2] {
             [_mm256_min_pd(a[0], b[0]), _mm256_min_pd(a[1], b[1])]

@@ -48,6 +48,7 @@ impl Simd for Avx512 {
         fn add_64(a: __m512d, b: __m512d) -> __m512d { _mm512_add_pd(a, b) }
         fn sub_64(a: __m512d, b: __m512d) -> __m512d { _mm512_sub_pd(a, b) }
         fn mul_64(a: __m512d, b: __m512d) -> __m512d { _mm512_mul_pd(a, b) }
+        fn div_64(a: __m512d, b: __m512d) -> __m512d { _mm512_div_pd(a, b) }
         fn sqrt_64(a: __m512d) -> __m512d { _mm512_sqrt_pd(a) }
         fn min_64(a: __m512d, b: __m512d) -> __m512d { _mm512_min_pd(a, b) }
         fn max_64(a: __m512d, b: __m512d) -> __m512d { _mm512_max_pd(a, b) }

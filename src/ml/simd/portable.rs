@@ -56,6 +56,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn div_64(self, a: [f64; 8], b: [f64; 8]) -> [f64; 8] {
+        from_fn(|i| a[i] / b[i])
+    }
+
+    #[inline(always)]
     fn sqrt_64(self, a: [f64; 8]) -> [f64; 8] {
         from_fn(|i| a[i].sqrt())
     }

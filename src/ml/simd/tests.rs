@@ -15,6 +15,7 @@ macro_rules! results {
             $simd.add_64(x, y),
             $simd.sub_64(x, y),
             $simd.mul_64(x, y),
+            $simd.div_64(x, y),
             $simd.sqrt_64(x),
             $simd.min_64(x, y),
             $simd.max_64(x, y),
