@@ -5,13 +5,12 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
-use ndarray::{Array1, Array2, s};
-use ndarray_npy::ReadNpyExt;
+use ndarray::{Array2, s};
 use runner::digest::{Digest, Seed};
 use runner::ml::dbscan::Dbscan;
 use runner::ml::forest::{ClassWeight, ExtraTrees, Forest, ForestBalanced, RandomForest};
@@ -78,10 +77,33 @@ fn main() -> Answer<()> {
     Ok(())
 }
 
+/// Shape and values of a file of `scripts/peers/arrays.py`: the first version of the format, 8 bytes a value, row by row.
+fn npy(arguments: &Arguments, name: &str) -> Answer<(Vec<usize>, impl Iterator<Item = [u8; 8]>)> {
+    let path = arguments.arrays.join(&arguments.size).join(format!("{name}.npy"));
+    let mut file = BufReader::new(File::open(path)?);
+    let mut start = [0; 10];
+    file.read_exact(&mut start)?;
+    let mut header = vec![0; usize::from(u16::from_le_bytes([start[8], start[9]]))];
+    file.read_exact(&mut header)?;
+    let header = String::from_utf8(header)?;
+    let shape = header.split_once("'shape': (").and_then(|(_, rest)| rest.split_once(')'));
+    let shape = shape.ok_or("no shape in the header")?.0.split(',').map(str::trim).filter(|n| !n.is_empty());
+    let shape = shape.map(str::parse).collect::<Result<Vec<usize>, _>>()?;
+    let count = shape.iter().product();
+    let mut left = file;
+    let values = std::iter::repeat_with(move || {
+        let mut value = [0; 8];
+        left.read_exact(&mut value).expect("the file is as long as its header says");
+        value
+    });
+    Ok((shape, values.take(count)))
+}
+
 /// The matrix of a file, cut to `--columns`, and to `--rows` unless it holds test rows or centres.
 fn matrix(arguments: &Arguments, name: &str) -> Answer<Array2<f64>> {
-    let file = File::open(arguments.arrays.join(&arguments.size).join(format!("{name}.npy")))?;
-    let x = Array2::<f64>::read_npy(BufReader::new(file))?;
+    let (shape, values) = npy(arguments, name)?;
+    let [rows, columns] = shape[..] else { return Err(format!("{name} has the shape {shape:?}").into()) };
+    let x = Array2::from_shape_vec((rows, columns), values.map(f64::from_le_bytes).collect())?;
     let whole = name.ends_with("_test") || name == "centers";
     let rows = arguments.rows.filter(|_| !whole).unwrap_or(x.nrows()).min(x.nrows());
     let columns = arguments.columns.unwrap_or(x.ncols()).min(x.ncols());
@@ -89,8 +111,7 @@ fn matrix(arguments: &Arguments, name: &str) -> Answer<Array2<f64>> {
 }
 
 fn classes(arguments: &Arguments, name: &str) -> Answer<Vec<u32>> {
-    let file = File::open(arguments.arrays.join(&arguments.size).join(format!("{name}.npy")))?;
-    let y = Array1::<i64>::read_npy(BufReader::new(file))?;
+    let y: Vec<i64> = npy(arguments, name)?.1.map(i64::from_le_bytes).collect();
     let rows = arguments.rows.filter(|_| !name.ends_with("_test")).unwrap_or(y.len()).min(y.len());
     Ok(y.iter().take(rows).map(|&class| u32::try_from(class)).collect::<Result<_, _>>()?)
 }

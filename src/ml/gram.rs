@@ -199,11 +199,9 @@ mod tests {
         for level in Level::all() {
             let mut products = Products::all(5, 27);
             products.add(level, &left, &right);
-            for i in 0..5 {
-                for j in 0..27 {
-                    let sum: f64 = (0..rows).map(|r| left[r][i] * right[r * 4 + j / LANES][j % LANES]).sum();
-                    assert_eq!(products.get(i, j), sum, "{level:?}");
-                }
+            for (i, j) in (0..5).flat_map(|i| (0..27).map(move |j| (i, j))) {
+                let sum: f64 = (0..rows).map(|r| left[r][i] * right[r * 4 + j / LANES][j % LANES]).sum();
+                assert_eq!(products.get(i, j), sum, "{level:?}");
             }
         }
     }

@@ -153,7 +153,8 @@ impl ColumnProfile {
         }
         self.kind = match (numbers, words) {
             (0, 0) => return,
-            (0, _) => Kind::Words,
+            // Numbers alone that were not read as numbers were declared to be words.
+            (0, _) | (_, 0) => Kind::Words,
             _ => Kind::Mixed,
         };
         let total = (numbers + words) as usize;
