@@ -43,6 +43,12 @@ impl Digest {
         Self::of(canonical_json(value).as_bytes())
     }
 
+    /// The 32 bytes.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// The first `n` hexadecimal characters (at most 64).
     #[must_use]
     pub fn short(&self, n: usize) -> String {
