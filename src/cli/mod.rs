@@ -1,6 +1,7 @@
 //! The command line: argv to one of the commands, and the only place that prints and exits.
 
 mod check;
+mod compare;
 mod data;
 mod diff;
 mod failure;
@@ -11,6 +12,7 @@ mod look;
 mod ls;
 mod out;
 mod plan;
+mod report;
 mod run;
 mod show;
 mod terminal;
@@ -153,6 +155,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Puts runs side by side, as a page: what differs, metrics, paired tests, confusion, timings
+    Compare(compare::CompareArgs),
+    /// Makes the page of all runs and the comparison of the latest ones, and opens it where there is a browser
+    Report(report::ReportArgs),
     /// Shows the events of a run again, as the terminal showed them
     Replay {
         /// Run id, a unique beginning of one, or `latest`
@@ -254,6 +260,11 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
             (verify::verify(&args, &place, &mut out), output)
         }
         Command::Diff { before, now, output } => (diff::diff(&before, &now, &place, output, &mut out), output),
+        Command::Compare(args) => {
+            let output = args.output;
+            (compare::compare(&args, &place, &mut out), output)
+        }
+        Command::Report(args) => (report::report(&args, &place, &mut out), Output::Text),
         Command::Replay { run, show } => {
             let output = show.output;
             (keep::replay(&run, show, &place, &mut out), output)

@@ -45,6 +45,50 @@ fn compare(field: String, before: Option<&Json>, now: Option<&Json>, out: &mut V
     }
 }
 
+/// A value that several documents do not all share.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Varied {
+    /// Dotted path: `models.mlp.alpha`.
+    pub field: String,
+    /// In each document, if it is there.
+    pub values: Vec<Option<Json>>,
+}
+
+/// The values in which several documents differ, in the order of the documents, as [`differences`] of two.
+#[must_use]
+pub fn variations(documents: &[&Json]) -> Vec<Varied> {
+    let mut out = Vec::new();
+    vary(String::new(), &documents.iter().map(|d| Some(*d)).collect::<Vec<_>>(), &mut out);
+    out
+}
+
+fn vary(field: String, values: &[Option<&Json>], out: &mut Vec<Varied>) {
+    if values.windows(2).all(|pair| pair[0] == pair[1]) {
+        return;
+    }
+    let inner = |name: &str| if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
+    let maps: Vec<_> = values.iter().filter_map(|v| v.and_then(Json::as_object)).collect();
+    let lists: Vec<_> = values.iter().filter_map(|v| v.and_then(Json::as_array)).collect();
+    if maps.len() == values.len() {
+        let mut names: Vec<&String> = Vec::new();
+        for map in &maps {
+            // A document repeats the names of the one before; only new ones are looked for.
+            if names.len() != map.len() || !names.iter().zip(map.keys()).all(|(a, b)| *a == b) {
+                names.extend(map.keys().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+            }
+        }
+        for name in names {
+            vary(inner(name), &maps.iter().map(|map| map.get(name)).collect::<Vec<_>>(), out);
+        }
+    } else if lists.len() == values.len() && lists.windows(2).all(|pair| pair[0].len() == pair[1].len()) {
+        for i in 0..lists.first().map_or(0, |list| list.len()) {
+            vary(inner(&i.to_string()), &lists.iter().map(|list| list.get(i)).collect::<Vec<_>>(), out);
+        }
+    } else {
+        out.push(Varied { field, values: values.iter().map(|v| v.cloned()).collect() });
+    }
+}
+
 /// What differs between two recipes: what they say themselves, and the names of the inputs that come from other
 /// results.
 #[must_use]
@@ -75,6 +119,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn several_documents_vary_where_two_of_them_differ() {
+        let a = json!({"models": {"mlp": {"alpha": 1}, "knn": {}}, "prepare": ["x", {"pca": {"n": 2}}], "seed": 1});
+        let b = json!({"models": {"mlp": {"alpha": 2}}, "prepare": ["x", {"pca": {"n": 3}}], "seed": 1});
+        let got = variations(&[&a, &b, &a]);
+        let fields: Vec<&str> = got.iter().map(|v| v.field.as_str()).collect();
+        assert_eq!(fields, ["models.mlp.alpha", "models.knn", "prepare.1.pca.n"]);
+        assert_eq!(got[1].values, [Some(json!({})), None, Some(json!({}))]);
+        assert_eq!(variations(&[&a, &a]), []);
+        assert_eq!(variations(&[&a]), []);
+        let two = differences(&a, &b);
+        for one in variations(&[&a, &b]) {
+            assert!(two.iter().any(|d| (&d.field, &d.before, &d.now) == (&one.field, &one.values[0], &one.values[1])));
+        }
+    }
 
     #[test]
     fn differences_are_named_by_their_path() {

@@ -6,7 +6,7 @@ mod compare;
 mod recipe;
 
 pub use build::{DataFile, build};
-pub use compare::{Difference, differences, recipe_differences};
+pub use compare::{Difference, Varied, differences, recipe_differences, variations};
 pub use recipe::{InputRef, Recipe, SourceRef, StepKind};
 
 use crate::digest::Digest;

@@ -2,12 +2,14 @@
 
 mod brief;
 mod event;
+mod outline;
 mod problem;
 mod run_record;
 mod summary;
 
 pub use brief::{Brief, BriefTimes};
 pub use event::{Event, How, Line, PlannedStep, SourceFile};
+pub use outline::{Outline, OutlineStep, OutlineTimes};
 pub use problem::{Problem, ProblemKind};
 pub use run_record::{
     Missed, ModelResult, RECORD_FORMAT, RunRecord, RunStatus, StepRecord, StepState, Volatile, WinnerRecord,

@@ -12,10 +12,14 @@ use super::PageError;
 use crate::digest::Digest;
 
 /// The files of `templates/`.
-const EMBEDDED: [(&str, &str); 3] = [
+const EMBEDDED: &[(&str, &str)] = &[
     ("base.html", include_str!("../../templates/base.html")),
     ("style.css", include_str!("../../templates/style.css")),
     ("page.js", include_str!("../../templates/page.js")),
+    ("compare.html", include_str!("../../templates/compare.html")),
+    ("compare.css", include_str!("../../templates/compare.css")),
+    ("compare.js", include_str!("../../templates/compare.js")),
+    ("index.html", include_str!("../../templates/index.html")),
 ];
 
 /// What a page is made of besides its data.

@@ -155,6 +155,12 @@ impl Store {
         fs::read(&path).map_err(StoreError::io("cannot read", &path))
     }
 
+    /// Whether a run has a file.
+    #[must_use]
+    pub fn run_has(&self, id: &str, name: &str) -> bool {
+        self.runs.join(id).join(name).is_file()
+    }
+
     /// Removes the folder of a run. Its results stay in the store until they are cleaned up.
     ///
     /// # Errors

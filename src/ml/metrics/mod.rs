@@ -5,6 +5,7 @@ pub mod classification;
 pub mod clustering;
 mod groups;
 mod judgement;
+pub mod paired;
 pub mod ranking;
 mod silhouette;
 mod value;

@@ -1,0 +1,224 @@
+//! Parallel coordinates: an axis for every value that was varied and for what came out, a line for every run.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::page::label;
+use super::{Comparison, Run};
+use crate::plan::Varied;
+
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 360.0;
+const LEFT: f64 = 70.0;
+const TOP: f64 = 48.0;
+const BOTTOM: f64 = 330.0;
+const MOST_FIELDS: usize = 7;
+const MOST_WORDS: usize = 12;
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Sweep {
+    width: f64,
+    height: f64,
+    top: f64,
+    bottom: f64,
+    axes: Vec<Axis>,
+    lines: Vec<Line>,
+    /// Values that were varied and have no axis.
+    left_out: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Axis {
+    x: f64,
+    title: String,
+    short: String,
+    anchor: &'static str,
+    ticks: Vec<Tick>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Tick {
+    y: f64,
+    label: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Line {
+    entry: usize,
+    points: String,
+    title: String,
+    /// From 0, the worst fifth, to 4, the best.
+    fifth: usize,
+}
+
+/// Where values lie on an axis, from 0 at the bottom to 1, and its ticks.
+enum Scale {
+    Numbers { low: f64, high: f64, log: bool },
+    Words(Vec<String>),
+}
+
+/// The words of a value on an axis.
+pub(super) fn shown(value: Option<&Json>) -> String {
+    match value {
+        None => "not there".into(),
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+pub(super) fn short(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+impl Scale {
+    fn of(values: &[Option<&Json>]) -> Option<Self> {
+        let numbers: Option<Vec<f64>> = values.iter().map(|v| v.and_then(Json::as_f64)).collect();
+        if let Some(numbers) = numbers {
+            return Some(Self::numbers(&numbers));
+        }
+        let plain = |v: &Option<&Json>| v.is_none_or(|v| !v.is_object() && !v.is_array());
+        let words: BTreeSet<String> = values.iter().map(|v| shown(*v)).collect();
+        let fits = values.iter().all(plain) && words.len() <= MOST_WORDS;
+        fits.then(|| Self::Words(words.into_iter().collect()))
+    }
+
+    fn numbers(values: &[f64]) -> Self {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Self::Numbers { low, high, log: low > 0.0 && high / low >= 50.0 }
+    }
+
+    fn place(&self, value: Option<&Json>) -> f64 {
+        match self {
+            Self::Numbers { .. } => self.number(value.and_then(Json::as_f64).unwrap_or(f64::NAN)),
+            Self::Words(words) => {
+                let at = words.iter().position(|w| *w == shown(value)).unwrap_or(0);
+                if words.len() < 2 { 0.5 } else { at as f64 / (words.len() - 1) as f64 }
+            }
+        }
+    }
+
+    fn number(&self, value: f64) -> f64 {
+        let Self::Numbers { low, high, log } = self else { return 0.5 };
+        if high <= low {
+            return 0.5;
+        }
+        if *log { (value / low).ln() / (high / low).ln() } else { (value - low) / (high - low) }
+    }
+
+    fn ticks(&self) -> Vec<Tick> {
+        match self {
+            Self::Numbers { low, high, log } => (0..=4)
+                .filter(|i| high > low || *i == 2)
+                .map(|i| {
+                    let share = f64::from(i) / 4.0;
+                    let value = if *log { low * (high / low).powf(share) } else { low + (high - low) * share };
+                    Tick { y: y(share), label: digits(value) }
+                })
+                .collect(),
+            Self::Words(words) => {
+                let place = |w: &String| y(self.place(Some(&Json::String(w.clone()))));
+                words.iter().map(|w| Tick { y: place(w), label: short(w, 16) }).collect()
+            }
+        }
+    }
+}
+
+fn y(share: f64) -> f64 {
+    ((BOTTOM - share * (BOTTOM - TOP)) * 10.0).round() / 10.0
+}
+
+/// Three significant digits.
+fn digits(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let places = (2 - value.abs().log10().floor() as i32).clamp(0, 12) as usize;
+    if value.abs() >= 1e6 || value.abs() < 1e-4 { format!("{value:.1e}") } else { format!("{value:.places$}") }
+}
+
+/// The last two parts of a path, which tell what is varied.
+fn name_of(field: &str) -> String {
+    let parts: Vec<&str> = field.rsplitn(3, '.').take(2).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join(".")
+}
+
+/// The plot, where at least three runs differ in a value that has an axis.
+pub(super) fn sweep(runs: &[Run], made: &Comparison) -> Option<Sweep> {
+    let shown: Vec<(usize, f64)> = made
+        .entries
+        .iter()
+        .enumerate()
+        .filter(|(_, e)| e.winner)
+        .filter_map(|(i, e)| Some((i, *e.values.get(&made.metric)?)))
+        .collect();
+    if shown.len() < 3 {
+        return None;
+    }
+    let value =
+        |field: &Varied, entry: usize| field.values.get(made.entries[entry].at).and_then(Option::as_ref).cloned();
+    let mut scales: Vec<(String, Scale, Vec<f64>)> = Vec::new();
+    let mut left_out = Vec::new();
+    for field in &made.config {
+        let own: Vec<Option<Json>> = shown.iter().map(|(i, _)| value(field, *i)).collect();
+        let values: Vec<Option<&Json>> = own.iter().map(Option::as_ref).collect();
+        match Scale::of(&values).filter(|_| scales.len() < MOST_FIELDS) {
+            Some(scale) => {
+                let places = values.iter().map(|v| scale.place(*v)).collect();
+                scales.push((field.field.clone(), scale, places));
+            }
+            None => left_out.push(field.field.clone()),
+        }
+    }
+    if scales.is_empty() {
+        return None;
+    }
+    let seconds: Vec<f64> =
+        shown.iter().map(|(i, _)| runs[made.entries[*i].at].outline.volatile.seconds.unwrap_or(0.0)).collect();
+    let results: Vec<f64> = shown.iter().map(|(_, v)| *v).collect();
+    for (title, values) in [("seconds".to_owned(), seconds), (made.metric.word().to_owned(), results.clone())] {
+        let scale = Scale::numbers(&values);
+        let places = values.iter().map(|v| scale.number(*v)).collect();
+        scales.push((title, scale, places));
+    }
+    let step = (WIDTH - 2.0 * LEFT) / (scales.len() - 1) as f64;
+    let last = scales.len() - 1;
+    let x = |i: usize| ((LEFT + step * i as f64) * 10.0).round() / 10.0;
+    // A title has the room up to the next axis.
+    let room = ((step / 6.6) as usize).clamp(8, 28);
+    let axes = scales.iter().enumerate().map(|(i, (title, scale, _))| Axis {
+        x: x(i),
+        title: title.clone(),
+        short: short(&name_of(title), room),
+        anchor: if i == 0 {
+            "start"
+        } else if i == last {
+            "end"
+        } else {
+            "middle"
+        },
+        ticks: scale.ticks(),
+    });
+    let mut order: Vec<usize> = (0..shown.len()).collect();
+    order.sort_by(|&a, &b| made.metric.gain(results[a], results[b]).total_cmp(&0.0));
+    let mut lines: Vec<Line> = Vec::new();
+    // The best are drawn last, so above the others.
+    for (rank, &at) in order.iter().enumerate() {
+        let points: Vec<String> =
+            scales.iter().enumerate().map(|(i, (_, _, places))| format!("{},{}", x(i), y(places[at]))).collect();
+        let entry = &made.entries[shown[at].0];
+        lines.push(Line {
+            entry: shown[at].0,
+            points: points.join(" "),
+            title: format!("{} {}: {} {:.4}", label(&entry.run), entry.model, made.metric.word(), results[at]),
+            fifth: rank * 5 / order.len(),
+        });
+    }
+    Some(Sweep { width: WIDTH, height: HEIGHT, top: TOP, bottom: BOTTOM, axes: axes.collect(), lines, left_out })
+}
