@@ -28,9 +28,16 @@ bench-load:
     scripts/test packages venv
     RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" target/venv/bin/python scripts/bench_load.py
 
-# Show the latest run: its models, its metrics and the path of its folder.
-report:
-    @cargo run --release --quiet -- show latest
+# Make the page of all runs and the comparison of the latest ones; print the path, and open it where there is a browser.
+report *ARGS:
+    @cargo run --release --quiet -- report {{ARGS}}
+
+# Try the pages in headless Chromium; a word takes the tests with it in their name: just browser comparison.
+browser *ARGS:
+    scripts/test packages
+    cargo build --release
+    cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
+    node tests/browser/pages.mjs {{ARGS}}
 
 # Write tests/golden/*.json anew with the pinned scikit-learn (needs RUNNER_DATA_DIR, see docs/data.md).
 golden:

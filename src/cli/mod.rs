@@ -214,15 +214,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
-    /// Shows a run: models and metrics, warnings, timings
-    Show {
-        /// Run id, a unique beginning of one, or `latest`
-        #[arg(default_value = "latest")]
-        run: String,
-        /// How to print it: text, or the whole record as JSON
-        #[arg(long, value_enum, default_value_t)]
-        output: Output,
-    },
+    /// Shows a run: models and metrics, warnings, timings; its metrics as CSV, JSON, Markdown or LaTeX
+    Show(show::ShowRunArgs),
 }
 
 /// Runs the command that `argv` asks for.
@@ -280,7 +273,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Schema => (check::schema(&mut out), Output::Text),
         Command::Explain { path } => (check::explain(&path, &mut out), Output::Text),
         Command::Ls { output } => (ls::ls(&place, output, &mut out), output),
-        Command::Show { run, output } => (show::show(&place, &run, output, &mut out), output),
+        Command::Show(args) => {
+            let output = args.output;
+            (show::show(&args, &place, &mut out), output)
+        }
     };
     let code = match result {
         Ok(code) => code,

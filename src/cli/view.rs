@@ -45,7 +45,8 @@ pub(super) fn render_with(mut table: Table, right: &[usize]) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-fn wanted(record: &RunRecord) -> Vec<Metric> {
+/// The metrics that an experiment names, else those that fit on a line.
+pub(super) fn wanted(record: &RunRecord) -> Vec<Metric> {
     record
         .experiment
         .pointer("/evaluate/metrics")

@@ -6,6 +6,7 @@ mod outline;
 mod problem;
 mod run_record;
 mod summary;
+mod table;
 
 pub use brief::{Brief, BriefTimes};
 pub use event::{Event, How, Line, PlannedStep, SourceFile};
@@ -15,6 +16,7 @@ pub use run_record::{
     Missed, ModelResult, RECORD_FORMAT, RunRecord, RunStatus, StepRecord, StepState, Volatile, WinnerRecord,
 };
 pub use summary::{Summary, class_recall_csv, label_csv, multiclass_csv, number};
+pub use table::{MetricsTable, text_cell};
 
 use serde::{Deserialize, Serialize};
 

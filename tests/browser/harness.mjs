@@ -30,6 +30,7 @@ export async function start() {
     args: FLAGS,
     viewport: { width: 1280, height: 900 },
   });
+  context.setDefaultTimeout(10_000);
   return {
     context,
     async close() {
@@ -222,14 +223,30 @@ export async function filters(page, table, words, few) {
 }
 
 /// [data-views]: of its views one is shown, the buttons change it, by click and by keyboard.
-export async function toggles(page, box) {
-  const views = page.locator(`${box} > [data-view]`);
-  const buttons = page.locator(`${box} > .tools .pair button`);
+export async function toggles(box) {
+  const views = box.locator(":scope > [data-view]");
+  const buttons = box.locator(":scope > .tools .pair button");
+  const shown = async () => [await views.nth(0).isVisible(), await views.nth(1).isVisible()];
+  assert.ok(await views.count() >= 2);
   assert.equal(await views.count(), await buttons.count());
-  assert.deepEqual([await views.nth(0).isVisible(), await views.nth(1).isVisible()], [true, false]);
+  assert.deepEqual(await shown(), [true, false]);
   await buttons.nth(1).click();
-  assert.deepEqual([await views.nth(0).isVisible(), await views.nth(1).isVisible()], [false, true], "by click");
+  assert.deepEqual(await shown(), [false, true], "by click");
   await buttons.nth(0).focus();
-  await page.keyboard.press("Enter");
-  assert.deepEqual([await views.nth(0).isVisible(), await views.nth(1).isVisible()], [true, false], "by keyboard");
+  await box.page().keyboard.press("Enter");
+  assert.deepEqual(await shown(), [true, false], "by keyboard");
+  assert.equal(await buttons.nth(0).getAttribute("aria-pressed"), "true");
+}
+
+/// The page without scripts, for `look`; it must be whole.
+export async function still(file, look) {
+  const browser = await chromium.launch({ executablePath: browserPath(), headless: true, args: FLAGS });
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(file).href);
+  try {
+    await look(page);
+  } finally {
+    await browser.close();
+  }
 }

@@ -1,9 +1,11 @@
 //! Runs side by side: what differs in their experiments, their metrics, and whether a difference can be chance.
 
+mod confusion;
 mod gather;
 mod page;
 mod pairs;
 mod sweep;
+mod timings;
 
 pub use gather::{Gathered, Predictions, Run, gather};
 pub use page::compare_page;
@@ -66,6 +68,8 @@ pub struct Comparison {
     pub pairs: Vec<Pair>,
     /// Why there are no more tests, where that is so.
     pub untested: Option<String>,
+    /// Whether the runs are ranked by their validation parts; else by their test parts.
+    pub ranked_on_validation: bool,
     /// Index of the best entry and of the next best of another run (of the same run where there is one only).
     pub best: Option<(usize, Option<usize>)>,
     /// The outcome in a sentence.
@@ -137,6 +141,7 @@ pub fn compare(gathered: &Gathered, baseline: usize) -> Comparison {
         config: config(runs),
         metric,
         baseline: start,
+        ranked_on_validation: chosen_on_validation(runs, metric),
         best: best(runs, &entries, metric),
         entries,
         bootstrapped: all,
@@ -145,7 +150,7 @@ pub fn compare(gathered: &Gathered, baseline: usize) -> Comparison {
         verdict: String::new(),
     };
     made.cautions = cautions(gathered, &made);
-    made.verdict = made.sentence();
+    made.verdict = made.sentence(|id| id);
     made
 }
 
@@ -215,34 +220,28 @@ impl Comparison {
         self.pairs.iter().find(|p| (p.first, p.second) == (a, b) || (p.first, p.second) == (b, a))
     }
 
-    fn named(&self, at: usize) -> String {
-        let entry = &self.entries[at];
-        if self.runs.len() > 1 { format!("{} of {}", entry.model, entry.run) } else { entry.model.clone() }
-    }
-
-    fn sentence(&self) -> String {
+    /// The outcome, with runs as `name` writes their ids.
+    fn sentence(&self, name: impl Fn(&str) -> &str) -> String {
         let Some((first, second)) = self.best else { return "no run has a judged model".into() };
-        let value = |at: usize| {
-            self.entries[at].values.get(&self.metric).map_or_else(|| "undefined".into(), |v| format!("{v:.4}"))
-        };
         let word = self.metric.word();
-        let Some(second) = second else { return format!("{}: {word} {} on test", self.named(first), value(first)) };
-        let both = format!(
-            "{} ({word} {} on test) before {} ({})",
-            self.named(first),
-            value(first),
-            self.named(second),
-            value(second)
-        );
+        let shown = |at: usize| {
+            let entry = &self.entries[at];
+            let value = entry.values.get(&self.metric).map_or_else(|| "undefined".into(), |v| format!("{v:.4}"));
+            let of = if self.runs.len() > 1 { format!(" of {}", name(&entry.run)) } else { String::new() };
+            format!("{}{of} ({word} {value} on test)", entry.model)
+        };
+        let Some(second) = second else { return shown(first) };
+        let ranked = if self.ranked_on_validation { ", ranked by validation" } else { "" };
+        let both = format!("{} before {}{ranked}", shown(first), shown(second));
         match self.pair(first, second) {
             None => format!("{both}; whether that is more than chance was not tested"),
             Some(pair) if pair.verdict == Verdict::Same => format!("no significant winner: {both}"),
             Some(pair) => {
                 let won = if pair.verdict == Verdict::First { pair.first } else { pair.second };
                 if won == first {
-                    format!("{both}, more than chance would give")
+                    format!("{both}: more than chance would give")
                 } else {
-                    format!("{both}, but on the test rows the second is better")
+                    format!("{both}; but on the test rows the second is better")
                 }
             }
         }
@@ -291,7 +290,7 @@ fn cautions(gathered: &Gathered, made: &Comparison) -> Vec<String> {
             count(on_test, "run")
         ));
     }
-    if runs.len() > 2 && !chosen_on_validation(runs, made.metric) {
+    if runs.len() > 2 && !made.ranked_on_validation {
         out.push(format!(
             "the best of {} by its test figures is better there than it would be on new rows; choose on a validation part",
             count(runs.len(), "run")

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::confusion::{Confusion, confusions};
 use super::sweep::{Sweep, short, shown, sweep};
+use super::timings::{Timings, timings};
 use super::{Comparison, Entry, Gathered, Pair, Run, Verdict};
 use crate::ml::metrics::Metric;
 use crate::record::RunStatus;
@@ -18,13 +20,6 @@ const PAGE: Page =
 const MOST_COLUMNS: usize = 12;
 /// Varied values with a column among the results of many runs.
 const MOST_VARIED: usize = 6;
-/// Runs whose confusion is set against that of the baseline.
-const MOST_CONFUSIONS: usize = 5;
-/// Up to so many classes a difference of confusions is a matrix.
-const MOST_CLASSES: usize = 12;
-/// Changes listed of one.
-const MOST_CHANGES: usize = 25;
-
 /// Shown where the experiments name no metrics.
 const HEADLINE: [Metric; 6] =
     [Metric::Accuracy, Metric::F1Macro, Metric::F1Weighted, Metric::RocAucOvr, Metric::GroupAccuracy, Metric::GroupF1];
@@ -32,11 +27,11 @@ const HEADLINE: [Metric; 6] =
 #[derive(Serialize)]
 struct View<'a> {
     title: String,
-    lead: &'a str,
+    lead: String,
     made_by: String,
     sections: Vec<Section>,
     cautions: &'a [String],
-    significant: bool,
+    outcome: Option<[&'static str; 2]>,
     facts: Vec<[String; 3]>,
     config: Config,
     results: Results,
@@ -135,42 +130,6 @@ struct Test {
 }
 
 #[derive(Serialize)]
-struct Confusion {
-    first: String,
-    second: String,
-    classes: Vec<String>,
-    matrix: Vec<Vec<ConfusionCell>>,
-    changes: Vec<Change>,
-    same_rows: bool,
-    hidden: usize,
-}
-
-#[derive(Serialize)]
-struct ConfusionCell {
-    count: String,
-    rate: String,
-    weight: String,
-    good: bool,
-    bad: bool,
-}
-
-#[derive(Serialize)]
-struct Change {
-    class: String,
-    predicted: String,
-    before: u64,
-    now: u64,
-    difference: String,
-    right: bool,
-}
-
-#[derive(Serialize)]
-struct Timings {
-    runs: Vec<String>,
-    rows: Vec<(String, Vec<String>)>,
-}
-
-#[derive(Serialize)]
 struct About {
     id: String,
     link: Option<String>,
@@ -213,17 +172,23 @@ pub fn compare_page(
         sections.push(("timings", "Timings"));
     }
     sections.push(("runs", "Runs"));
-    let best = made.best.and_then(|(a, b)| made.pair(a, b?));
+    let outcome = made.best.and_then(|(a, b)| Some(made.pair(a, b?))).and_then(|pair| match pair {
+        None => Some(["Not tested.", "Whether the best two differ by more than chance was not tested."]),
+        Some(pair) if pair.verdict == Verdict::Same => {
+            Some(["No significant winner.", "The difference between the best two can be chance."])
+        }
+        Some(_) => None,
+    });
     let view = View {
         title: match runs.len() {
             1 => format!("The models of {}", runs[0].id),
             n => format!("{n} runs compared"),
         },
-        lead: "",
+        lead: made.sentence(label),
         made_by: made_by(),
         sections: sections.into_iter().map(|(id, title)| Section { id, title }).collect(),
         cautions: &made.cautions,
-        significant: best.is_some_and(|p| p.verdict != Verdict::Same),
+        outcome,
         facts: facts(made),
         config: config(runs, made),
         results: results(runs, made, &links),
@@ -238,13 +203,11 @@ pub fn compare_page(
         runs: runs.iter().zip(&links).map(|(r, link)| about(r, link.clone())).collect(),
         baseline: made.baseline,
     };
-    let mut json = serde_json::to_value(&view).unwrap_or(Json::Null);
-    json["lead"] = made.verdict.clone().into();
-    templates.render(&PAGE, &json)
+    templates.render(&PAGE, &view)
 }
 
 /// A difference with its sign.
-fn signed(value: f64) -> String {
+pub(super) fn signed(value: f64) -> String {
     let text = format!("{value:+.4}");
     if text == "-0.0000" || text == "+0.0000" { "0".into() } else { text.replace('-', "−") }
 }
@@ -268,7 +231,7 @@ fn facts(made: &Comparison) -> Vec<[String; 3]> {
         let value = entry.values.get(&made.metric).map_or_else(|| "undefined".into(), |v| number(made.metric, *v));
         let interval = entry.intervals.get(&made.metric).map(|i| format!(", 95 % {}", between(*i))).unwrap_or_default();
         let word = made.metric.word();
-        [what.to_owned(), entry.model.clone(), format!("{word} {value}{interval}; {}", label(&entry.run))]
+        [what.to_owned(), entry.model.clone(), format!("{word} {value} on test{interval}; {}", label(&entry.run))]
     };
     let mut out = vec![fact("best", first)];
     if let Some(second) = second {
@@ -412,7 +375,7 @@ pub(super) fn label(id: &str) -> &str {
     if dated && !stamp.is_empty() && !rest.is_empty() { rest } else { id }
 }
 
-fn name_of(made: &Comparison, at: usize) -> String {
+pub(super) fn name_of(made: &Comparison, at: usize) -> String {
     let entry = &made.entries[at];
     if made.runs.len() > 1 { format!("{} · {}", label(&entry.run), entry.model) } else { entry.model.clone() }
 }
@@ -442,106 +405,6 @@ fn test(made: &Comparison, pair: &Pair) -> Test {
         },
         sure: pair.verdict != Verdict::Same,
     }
-}
-
-/// The baseline's confusion against that of the best others.
-fn confusions(runs: &[Run], made: &Comparison) -> Vec<Confusion> {
-    let Some(start) = made.entries.get(made.baseline) else { return Vec::new() };
-    let one_run = runs.len() == 1;
-    let mut others: Vec<(usize, f64)> = made
-        .entries
-        .iter()
-        .enumerate()
-        .filter(|(i, e)| *i != made.baseline && (one_run || (e.winner && e.at != start.at)))
-        .filter_map(|(i, e)| Some((i, *e.values.get(&made.metric)?)))
-        .collect();
-    others.sort_by(|a, b| made.metric.gain(b.1, a.1).total_cmp(&0.0));
-    others.iter().take(MOST_CONFUSIONS).filter_map(|(i, _)| confusion(runs, made, *i)).collect()
-}
-
-fn confusion(runs: &[Run], made: &Comparison, other: usize) -> Option<Confusion> {
-    let counts = |at: usize| {
-        let entry = &made.entries[at];
-        let run = &runs[entry.at];
-        let found = run.outline.models.iter().find(|m| m.name == entry.model)?.test.as_ref()?;
-        Some((&run.classes, &found.confusion.counts))
-    };
-    let ((classes, before), (other_classes, now)) = (counts(made.baseline)?, counts(other)?);
-    if classes.is_empty() || classes != other_classes || before.len() != now.len() || before.len() != classes.len() {
-        return None;
-    }
-    let sums = |m: &[Vec<u64>]| m.iter().map(|line| line.iter().sum::<u64>()).collect::<Vec<_>>();
-    let (supports, now_supports) = (sums(before), sums(now));
-    let k = classes.len();
-    let mut changes: Vec<(usize, usize, i64)> = Vec::new();
-    let mut matrix = Vec::new();
-    for t in 0..k {
-        let mut line = Vec::new();
-        for p in 0..k {
-            let difference = now[t][p].cast_signed() - before[t][p].cast_signed();
-            if difference != 0 {
-                changes.push((t, p, difference));
-            }
-            if k <= MOST_CLASSES {
-                let share = |count: u64, of: u64| if of == 0 { 0.0 } else { count as f64 / of as f64 };
-                let rate = share(now[t][p], now_supports[t]) - share(before[t][p], supports[t]);
-                // More rows on the diagonal are good, more beside it are not.
-                let gain = if t == p { rate } else { -rate };
-                line.push(ConfusionCell {
-                    count: if difference == 0 { "0".into() } else { format!("{difference:+}").replace('-', "−") },
-                    rate: signed(rate),
-                    weight: format!("{:.2}", (rate.abs() * 4.0).min(1.0)),
-                    good: gain > 0.0,
-                    bad: gain < 0.0,
-                });
-            }
-        }
-        if k <= MOST_CLASSES {
-            matrix.push(line);
-        }
-    }
-    changes.sort_by_key(|(t, p, d)| (std::cmp::Reverse(d.abs()), *t, *p));
-    let hidden = changes.len().saturating_sub(MOST_CHANGES);
-    let listed = changes.iter().take(MOST_CHANGES).map(|&(t, p, d)| Change {
-        class: classes[t].clone(),
-        predicted: classes[p].clone(),
-        before: before[t][p],
-        now: now[t][p],
-        difference: format!("{d:+}").replace('-', "−"),
-        right: t == p,
-    });
-    Some(Confusion {
-        first: name_of(made, made.baseline),
-        second: name_of(made, other),
-        classes: if k <= MOST_CLASSES { classes.clone() } else { Vec::new() },
-        changes: listed.collect(),
-        matrix,
-        same_rows: supports == now_supports,
-        hidden,
-    })
-}
-
-/// Seconds by kind of step, of stored steps what they took when they were computed, and the whole run.
-fn timings(runs: &[Run]) -> Timings {
-    let mut kinds: Vec<&str> = Vec::new();
-    for step in runs.iter().flat_map(|r| &r.outline.steps) {
-        if !kinds.contains(&step.kind.as_str()) {
-            kinds.push(&step.kind);
-        }
-    }
-    let seconds = |run: &Run, kind: &str| {
-        let of_kind = |step: &str| run.outline.steps.iter().any(|s| s.step == step && s.kind == kind);
-        run.outline.volatile.step_seconds.iter().filter(|(step, _)| of_kind(step)).map(|(_, s)| s).sum::<f64>()
-    };
-    let mut rows: Vec<(String, Vec<String>)> = kinds
-        .iter()
-        .map(|kind| ((*kind).to_owned(), runs.iter().map(|r| format!("{:.2}", seconds(r, kind))).collect()))
-        .collect();
-    let whole = |r: &Run| r.outline.volatile.seconds.map_or_else(|| "–".into(), |s| format!("{s:.2}"));
-    rows.push(("whole run, wall clock".into(), runs.iter().map(whole).collect()));
-    let stored = |r: &Run| format!("{} of {}", r.outline.volatile.stored.len(), r.outline.steps.len());
-    rows.push(("steps from the store".into(), runs.iter().map(stored).collect()));
-    Timings { runs: runs.iter().map(|r| label(&r.id).to_owned()).collect(), rows }
 }
 
 fn about(run: &Run, link: Option<String>) -> About {

@@ -16,6 +16,7 @@ const TOP: f64 = 48.0;
 const BOTTOM: f64 = 330.0;
 const MOST_FIELDS: usize = 7;
 const MOST_WORDS: usize = 12;
+const MOST_TICKS: usize = 6;
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Sweep {
@@ -55,7 +56,7 @@ struct Line {
 
 /// Where values lie on an axis, from 0 at the bottom to 1, and its ticks.
 enum Scale {
-    Numbers { low: f64, high: f64, log: bool },
+    Numbers { low: f64, high: f64, log: bool, few: Vec<f64> },
     Words(Vec<String>),
 }
 
@@ -91,7 +92,13 @@ impl Scale {
     fn numbers(values: &[f64]) -> Self {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Self::Numbers { low, high, log: low > 0.0 && high / low >= 50.0 }
+        let mut few = values.to_vec();
+        few.sort_by(f64::total_cmp);
+        few.dedup();
+        if few.len() > MOST_TICKS {
+            few.clear();
+        }
+        Self::Numbers { low, high, log: low > 0.0 && high / low >= 50.0, few }
     }
 
     fn place(&self, value: Option<&Json>) -> f64 {
@@ -105,7 +112,7 @@ impl Scale {
     }
 
     fn number(&self, value: f64) -> f64 {
-        let Self::Numbers { low, high, log } = self else { return 0.5 };
+        let Self::Numbers { low, high, log, .. } = self else { return 0.5 };
         if high <= low {
             return 0.5;
         }
@@ -114,7 +121,11 @@ impl Scale {
 
     fn ticks(&self) -> Vec<Tick> {
         match self {
-            Self::Numbers { low, high, log } => (0..=4)
+            // A few values are the ticks themselves.
+            Self::Numbers { few, .. } if !few.is_empty() => {
+                few.iter().map(|v| Tick { y: y(self.number(*v)), label: exact(*v) }).collect()
+            }
+            Self::Numbers { low, high, log, .. } => (0..=4)
                 .filter(|i| high > low || *i == 2)
                 .map(|i| {
                     let share = f64::from(i) / 4.0;
@@ -132,6 +143,12 @@ impl Scale {
 
 fn y(share: f64) -> f64 {
     ((BOTTOM - share * (BOTTOM - TOP)) * 10.0).round() / 10.0
+}
+
+/// A number as it was written, where it is short.
+fn exact(value: f64) -> String {
+    let text = format!("{value}");
+    if text.len() <= 8 { text } else { digits(value) }
 }
 
 /// Three significant digits.
