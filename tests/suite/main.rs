@@ -5,6 +5,7 @@
 mod bars;
 mod checks;
 mod cli;
+mod compare;
 mod conformance;
 mod crash;
 mod data;
