@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::page::label;
+use super::page::{label, name_of_field};
+use super::words::{short, shown};
 use super::{Comparison, Run};
 use crate::plan::Varied;
 
@@ -17,6 +18,7 @@ const BOTTOM: f64 = 330.0;
 const MOST_FIELDS: usize = 7;
 const MOST_WORDS: usize = 12;
 const MOST_TICKS: usize = 6;
+const LONGEST: usize = 40;
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Sweep {
@@ -60,23 +62,6 @@ enum Scale {
     Words(Vec<String>),
 }
 
-/// The words of a value on an axis.
-pub(super) fn shown(value: Option<&Json>) -> String {
-    match value {
-        None => "not there".into(),
-        Some(Json::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
-}
-
-pub(super) fn short(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    format!("{kept}…")
-}
-
 impl Scale {
     fn of(values: &[Option<&Json>]) -> Option<Self> {
         let numbers: Option<Vec<f64>> = values.iter().map(|v| v.and_then(Json::as_f64)).collect();
@@ -85,7 +70,7 @@ impl Scale {
         }
         let plain = |v: &Option<&Json>| v.is_none_or(|v| !v.is_object() && !v.is_array());
         let words: BTreeSet<String> = values.iter().map(|v| shown(*v)).collect();
-        let fits = values.iter().all(plain) && words.len() <= MOST_WORDS;
+        let fits = values.iter().all(plain) && words.len() <= MOST_WORDS && words.iter().all(|w| w.len() <= LONGEST);
         fits.then(|| Self::Words(words.into_iter().collect()))
     }
 
@@ -160,12 +145,6 @@ fn digits(value: f64) -> String {
     if value.abs() >= 1e6 || value.abs() < 1e-4 { format!("{value:.1e}") } else { format!("{value:.places$}") }
 }
 
-/// The last two parts of a path, which tell what is varied.
-fn name_of(field: &str) -> String {
-    let parts: Vec<&str> = field.rsplitn(3, '.').take(2).collect();
-    parts.into_iter().rev().collect::<Vec<_>>().join(".")
-}
-
 /// The plot, where at least three runs differ in a value that has an axis.
 pub(super) fn sweep(runs: &[Run], made: &Comparison) -> Option<Sweep> {
     let shown: Vec<(usize, f64)> = made
@@ -212,7 +191,7 @@ pub(super) fn sweep(runs: &[Run], made: &Comparison) -> Option<Sweep> {
     let axes = scales.iter().enumerate().map(|(i, (title, scale, _))| Axis {
         x: x(i),
         title: title.clone(),
-        short: short(&name_of(title), room),
+        short: short(&name_of_field(title), room),
         anchor: if i == 0 {
             "start"
         } else if i == last {
