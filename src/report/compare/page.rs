@@ -321,7 +321,11 @@ fn results(runs: &[Run], made: &Comparison, links: &[Option<String>]) -> Results
         v.as_ref().is_none_or(|v| !v.is_object() && !v.is_array() && v.as_str().is_none_or(|text| text.len() <= 24))
     };
     let varied: Vec<_> = if runs.len() > 1 {
-        made.config.iter().filter(|v| v.values.iter().all(plain)).take(MOST_VARIED).collect()
+        made.config
+            .iter()
+            .filter(|v| !v.field.starts_with("allow") && v.values.iter().all(plain))
+            .take(MOST_VARIED)
+            .collect()
     } else {
         Vec::new()
     };
