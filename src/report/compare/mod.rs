@@ -11,6 +11,7 @@ mod words;
 pub use gather::{Gathered, Predictions, Run, gather};
 pub use page::compare_page;
 pub use pairs::{Pair, Verdict};
+pub(super) use words::short;
 
 use std::collections::{BTreeMap, BTreeSet};
 

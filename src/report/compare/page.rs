@@ -432,7 +432,7 @@ fn about(run: &Run, link: Option<String>) -> About {
     About {
         id: run.id.clone(),
         link,
-        name: run.outline.name.clone(),
+        name: short(&run.outline.name, 80),
         status: match run.outline.status {
             RunStatus::Running => "not finished",
             RunStatus::Finished => "finished",

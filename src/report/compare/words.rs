@@ -47,7 +47,7 @@ fn write(value: &Json, out: &mut String) {
 }
 
 /// The first `most` characters, the last of them `…` where there are more.
-pub(super) fn short(text: &str, most: usize) -> String {
+pub(in crate::report) fn short(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
