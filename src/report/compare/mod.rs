@@ -1,6 +1,7 @@
 //! Runs side by side: what differs in their experiments, their metrics, and whether a difference can be chance.
 
 mod confusion;
+mod dots;
 mod gather;
 mod page;
 mod pairs;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::confusion::{Confusion, confusions};
+use super::dots::{Dots, dots};
 use super::sweep::{Sweep, sweep};
 use super::timings::{Timings, timings};
 use super::words::{short, shown};
@@ -34,6 +35,7 @@ struct View<'a> {
     cautions: &'a [String],
     outcome: Option<[&'static str; 2]>,
     facts: Vec<[String; 3]>,
+    dots: Option<Dots>,
     config: Config,
     results: Results,
     tests: Tests<'a>,
@@ -193,6 +195,7 @@ pub fn compare_page(
         cautions: &made.cautions,
         outcome,
         facts: facts(made),
+        dots: dots(made),
         config: config(runs, made),
         results: results(runs, made, &links),
         tests: Tests {
