@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/*.json: what scikit-learn, imbalanced-learn and pandas say, for the Rust tests to compare with.
+"""Writes tests/golden/*.json: what scikit-learn, imbalanced-learn, pandas and SciPy say, for the Rust tests to compare with.
 
     target/venv/bin/python scripts/golden.py            # write
     target/venv/bin/python scripts/golden.py --check    # make them anew in memory and compare with the committed ones
@@ -42,6 +42,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import golden_models
+import golden_paired
 
 # History: 1 the first one; 2 models, metrics and preparation on six data sets (models.json).
 VERSION = 2
@@ -625,6 +626,7 @@ FILES = {  # name: (how to make it, the data files it needs)
     "kmeans": (kmeans, []),
     "dbscan": (dbscan, []),
     "models": (models, list(golden_models.SHA256)),
+    "paired": (golden_paired.paired, []),
 }
 PACKAGES = ("numpy", "scipy", "scikit-learn", "imbalanced-learn", "pandas")
 

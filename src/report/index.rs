@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::compare::short;
 use super::{Page, PageError, Section, Templates, made_by};
 use crate::record::{Brief, RunStatus};
 
@@ -75,7 +76,7 @@ fn row(run: &Listed) -> Row {
         None => {}
         Some(Err(problem)) => row.status.clone_from(problem),
         Some(Ok(brief)) => {
-            row.name.clone_from(&brief.name);
+            row.name = short(&brief.name, 80);
             row.status = match brief.status {
                 RunStatus::Running => "not finished",
                 RunStatus::Finished => "finished",

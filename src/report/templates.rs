@@ -150,14 +150,29 @@ impl Templates {
             ErrorKind::CircularInclude { tpl, .. } => (tpl.as_str(), None, "includes itself".to_owned()),
             _ => (template, None, error.to_string()),
         };
+        // Faults found between files come as a text with places of its own; the first of them is enough.
+        let told = first_fault(&message).map(|(file, line, text)| (file.to_owned(), line, text.to_owned()));
+        let (file, line, message) = match &told {
+            Some((file, line, message)) => (file.as_str(), Some(*line), message.clone()),
+            None => (file, line, message),
+        };
         let mut message = message.trim_end_matches('.').to_owned();
         if let Some(first) = message.get(..1).map(str::to_ascii_lowercase) {
             message.replace_range(..1, &first);
         }
         // Faults that span files have no file of their own; any file of the folder may be the reason.
-        let replaced = if file.is_empty() { self.folder.is_some() } else { self.is_replaced(file) };
+        let between = told.is_some() || file.is_empty();
+        let replaced = if between { self.folder.is_some() } else { self.is_replaced(file) };
         PageError::Template { file: self.shown(file), line, message, replaced }
     }
+}
+
+/// File, line and message of a text such as `error: …`, ` --> compare.html:2:10`.
+fn first_fault(text: &str) -> Option<(&str, usize, &str)> {
+    let mut lines = text.lines();
+    let message = lines.next()?.strip_prefix("error: ")?;
+    let mut place = lines.next()?.trim_start().strip_prefix("--> ")?.split(':');
+    Some((place.next()?, place.next()?.parse().ok()?, message))
 }
 
 fn has_extension(name: &str, extension: &str) -> bool {
@@ -235,8 +250,9 @@ mod tests {
     #[test]
     fn everything_is_escaped_also_inside_json() {
         let hostile = "</script><script>alert(1)</script>\"'&";
-        let own =
-            folder(&[("base.html", "<p title=\"{{ title }}\">{{ title }}</p><script>{{ value | json }}</script>")]);
+        let base = "<p title=\"{{ title }}\">{{ title }}</p><script>{{ value | json }}</script>\
+                    {% block content %}{% endblock %}";
+        let own = folder(&[("base.html", base)]);
         let text = Templates::new(Some(own.path())).unwrap().render(&PAGE, &data(hostile)).unwrap();
         assert_eq!(text.matches("</script>").count(), 1, "{text}");
         assert_eq!(text.matches("<script>").count(), 1, "{text}");
@@ -261,7 +277,11 @@ mod tests {
         let error = Templates::new(Some(broken.path())).unwrap_err();
         let PageError::Template { file, line, replaced: true, .. } = &error else { panic!("{error:?}") };
         assert!(file.ends_with("base.html") && line.is_some_and(|l| l > 1), "{error:?}");
-        let missing = folder(&[("base.html", "\n\n{{ nobody.there }}")]);
+        let bare = folder(&[("base.html", "<p>nothing to fill in</p>")]);
+        let error = Templates::new(Some(bare.path())).unwrap_err();
+        let PageError::Template { file, line: Some(2), .. } = &error else { panic!("{error:?}") };
+        assert_eq!((file.as_str(), error.to_string().lines().count()), ("templates/compare.html", 1));
+        let missing = folder(&[("base.html", "\n\n{{ nobody.there }}{% block content %}{% endblock %}")]);
         let error = Templates::new(Some(missing.path())).unwrap().render(&PAGE, &data("t")).unwrap_err();
         assert!(matches!(error, PageError::Template { line: Some(3), replaced: true, .. }), "{error:?}");
         let orphan = folder(&[("own.html", "{% extends \"nothing.html\" %}")]);

@@ -2,9 +2,9 @@
 //   node tests/browser/pages.mjs [words]     words: only tests with one of them in their name
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { column, darkens, filters, open, sorts, sound, start, still, toggles } from "./harness.mjs";
 import { makeRuns } from "./many.mjs";
@@ -23,20 +23,27 @@ function runner(...args) {
 
 const hostile = `<script>alert(1)</script>"'&=1+1 😀 \u202eשלום ${"long ".repeat(60)}`;
 
+// The ids in the order in which they were made; those of one second would be in the order of chance.
+const made = [];
+
 function prepare() {
   const baseline = join(root, "experiments/baseline.yaml");
-  runner("run", baseline);
-  runner("run", baseline, "--set", "prepare.select.top=6", "--set", "models.mlp=null");
-  runner("run", baseline, "--set", "prepare.select.top=10", "--set", `name=${JSON.stringify(hostile)}`);
-  // Other rows: the page must say so.
-  runner("run", baseline, "--set", "split.stratified.test_size=0.3", "--set", "models.mlp=null");
+  for (const set of [
+    [],
+    ["prepare.select.top=6", "models.mlp=null"],
+    ["prepare.select.top=10", `name=${JSON.stringify(hostile)}`],
+    // Other rows: the page must say so.
+    ["split.stratified.test_size=0.3", "models.mlp=null"],
+  ]) {
+    const told = runner("run", baseline, ...set.flatMap((value) => ["--set", value]));
+    made.push(basename(told.trim().split("\n").at(-1)));
+    assert.ok(existsSync(join(runs, made.at(-1), "record.json")), told);
+  }
 }
-
-const ids = () => readdirSync(runs).filter((name) => /^\d{8}-/.test(name)).sort();
 
 const tests = {
   async "comparison: sound"(browser) {
-    runner("compare", "--all");
+    runner("compare", ...made);
     await sound(browser, join(runs, "compare.html"),
       ["verdict", "differences", "results", "tests", "sweep", "confusion", "timings", "runs"]);
     await darkens(browser, join(runs, "compare.html"));
@@ -96,7 +103,7 @@ const tests = {
   },
 
   async "one run: its models against each other"(browser) {
-    const first = ids()[0];
+    const first = made[0];
     const file = join(folder, "one.html");
     runner("compare", first, "-o", file);
     await sound(browser, file, ["verdict", "differences", "results", "tests", "confusion", "timings", "runs"]);
@@ -104,7 +111,7 @@ const tests = {
 
   async "a thousand runs"(browser) {
     const many = join(folder, "many");
-    makeRuns(join(runs, ids()[0]), many, 1000);
+    makeRuns(join(runs, made[0]), many, 1000);
     runner("--runs", many, "compare", "--all");
     const file = join(many, "compare.html");
     const size = statSync(file).size;
@@ -136,7 +143,7 @@ const tests = {
     await darkens(browser, file);
     const tab = await open(browser, file);
     const { page } = tab;
-    assert.equal(await page.locator("#run-table tbody tr").count(), ids().length);
+    assert.equal(await page.locator("#run-table tbody tr").count(), made.length);
     await sorts(page, "#run-table", "value", 7);
     await filters(page, "#run-table", "alert(1)", 1);
     assert.equal(await page.locator("script:not(head script)").count(), 0, "a hostile name is text");
@@ -155,7 +162,7 @@ const tests = {
     await tab.close();
   },
 
-  ...runPage({ runs, root, folder, runner, first: () => ids()[0], hostile: () => ids()[2] }),
+  ...runPage({ runs, root, folder, runner, first: () => made[0], hostile: () => made[2] }),
 };
 
 const words = process.argv.slice(2);

@@ -16,6 +16,7 @@ mod formats;
 mod frozen;
 mod golden;
 mod golden_models;
+mod golden_paired;
 mod init;
 mod invalid;
 mod keys;

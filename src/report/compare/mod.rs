@@ -6,10 +6,12 @@ mod page;
 mod pairs;
 mod sweep;
 mod timings;
+mod words;
 
 pub use gather::{Gathered, Predictions, Run, gather};
 pub use page::compare_page;
 pub use pairs::{Pair, Verdict};
+pub(super) use words::short;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -286,13 +288,13 @@ fn cautions(gathered: &Gathered, made: &Comparison) -> Vec<String> {
     let on_test = runs.iter().filter(|r| r.outline.winner.as_ref().is_some_and(|w| w.part == "test")).count();
     if on_test > 0 {
         out.push(format!(
-            "{} chose the winner on the test part (S09), so its test figures are better than it is",
+            "{} chose the winner on the test part (S09), so the test figures flatter it",
             count(on_test, "run")
         ));
     }
     if runs.len() > 2 && !made.ranked_on_validation {
         out.push(format!(
-            "the best of {} by its test figures is better there than it would be on new rows; choose on a validation part",
+            "the best of {} by its test figures would be worse on new rows; choose on a validation part",
             count(runs.len(), "run")
         ));
     }

@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::confusion::{Confusion, confusions};
-use super::sweep::{Sweep, short, shown, sweep};
+use super::sweep::{Sweep, sweep};
 use super::timings::{Timings, timings};
+use super::words::{short, shown};
 use super::{Comparison, Entry, Gathered, Pair, Run, Verdict};
 use crate::ml::metrics::Metric;
 use crate::record::RunStatus;
@@ -115,8 +116,10 @@ struct Tests<'a> {
 struct Test {
     first: usize,
     second: usize,
-    first_name: String,
-    second_name: String,
+    first_model: String,
+    first_run: Option<String>,
+    second_model: String,
+    second_run: Option<String>,
     rows: usize,
     differences: Vec<[String; 3]>,
     only_first: u64,
@@ -264,7 +267,7 @@ fn config(runs: &[Run], made: &Comparison) -> Config {
             varied
                 .values
                 .iter()
-                .map(|v| ConfigValue { text: short(&shown(v.as_ref()), 400), runs: 1, same: Some(v) == first })
+                .map(|v| ConfigValue { text: short(&shown(v.as_ref()), 160), runs: 1, same: Some(v) == first })
                 .collect()
         } else {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -313,9 +316,16 @@ fn results(runs: &[Run], made: &Comparison, links: &[Option<String>]) -> Results
             Some((*m, values.reduce(|a, b| if m.gain(b, a) > 0.0 { b } else { a })?))
         })
         .collect();
-    let plain = |v: &Option<Json>| v.as_ref().is_none_or(|v| !v.is_object() && !v.is_array());
+    // Numbers, switches and words; whole sentences and lists are above, under what differs.
+    let plain = |v: &Option<Json>| {
+        v.as_ref().is_none_or(|v| !v.is_object() && !v.is_array() && v.as_str().is_none_or(|text| text.len() <= 24))
+    };
     let varied: Vec<_> = if runs.len() > 1 {
-        made.config.iter().filter(|v| v.values.iter().all(plain)).take(MOST_VARIED).collect()
+        made.config
+            .iter()
+            .filter(|v| !v.field.starts_with("allow") && v.values.iter().all(plain))
+            .take(MOST_VARIED)
+            .collect()
     } else {
         Vec::new()
     };
@@ -348,7 +358,7 @@ fn results(runs: &[Run], made: &Comparison, links: &[Option<String>]) -> Results
         seconds: runs[e.at].outline.volatile.seconds.map_or_else(|| "–".into(), |s| format!("{s:.2}")),
     });
     Results {
-        varied: varied.iter().map(|v| v.field.clone()).collect(),
+        varied: varied.iter().map(|v| name_of_field(&v.field)).collect(),
         columns: metrics
             .iter()
             .map(|(m, off)| Column {
@@ -380,12 +390,21 @@ pub(super) fn name_of(made: &Comparison, at: usize) -> String {
     if made.runs.len() > 1 { format!("{} · {}", label(&entry.run), entry.model) } else { entry.model.clone() }
 }
 
+/// The last two parts of a path, which tell what it is about.
+pub(super) fn name_of_field(field: &str) -> String {
+    let parts: Vec<&str> = field.rsplitn(3, '.').take(2).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join(".")
+}
+
 fn test(made: &Comparison, pair: &Pair) -> Test {
+    let run = |at: usize| (made.runs.len() > 1).then(|| label(&made.entries[at].run).to_owned());
     Test {
         first: pair.first,
         second: pair.second,
-        first_name: name_of(made, pair.first),
-        second_name: name_of(made, pair.second),
+        first_model: made.entries[pair.first].model.clone(),
+        first_run: run(pair.first),
+        second_model: made.entries[pair.second].model.clone(),
+        second_run: run(pair.second),
         rows: pair.rows,
         differences: pair
             .differences
@@ -413,7 +432,7 @@ fn about(run: &Run, link: Option<String>) -> About {
     About {
         id: run.id.clone(),
         link,
-        name: run.outline.name.clone(),
+        name: short(&run.outline.name, 80),
         status: match run.outline.status {
             RunStatus::Running => "not finished",
             RunStatus::Finished => "finished",

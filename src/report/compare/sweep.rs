@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::page::label;
+use super::page::{label, name_of_field};
+use super::words::{short, shown};
 use super::{Comparison, Run};
 use crate::plan::Varied;
 
@@ -17,6 +18,8 @@ const BOTTOM: f64 = 330.0;
 const MOST_FIELDS: usize = 7;
 const MOST_WORDS: usize = 12;
 const MOST_TICKS: usize = 6;
+const LONGEST: usize = 40;
+const NEAREST: f64 = 14.0;
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Sweep {
@@ -60,23 +63,6 @@ enum Scale {
     Words(Vec<String>),
 }
 
-/// The words of a value on an axis.
-pub(super) fn shown(value: Option<&Json>) -> String {
-    match value {
-        None => "not there".into(),
-        Some(Json::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
-}
-
-pub(super) fn short(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    format!("{kept}…")
-}
-
 impl Scale {
     fn of(values: &[Option<&Json>]) -> Option<Self> {
         let numbers: Option<Vec<f64>> = values.iter().map(|v| v.and_then(Json::as_f64)).collect();
@@ -85,20 +71,23 @@ impl Scale {
         }
         let plain = |v: &Option<&Json>| v.is_none_or(|v| !v.is_object() && !v.is_array());
         let words: BTreeSet<String> = values.iter().map(|v| shown(*v)).collect();
-        let fits = values.iter().all(plain) && words.len() <= MOST_WORDS;
+        let fits = values.iter().all(plain) && words.len() <= MOST_WORDS && words.iter().all(|w| w.len() <= LONGEST);
         fits.then(|| Self::Words(words.into_iter().collect()))
     }
 
     fn numbers(values: &[f64]) -> Self {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let log = low > 0.0 && high / low >= 50.0;
         let mut few = values.to_vec();
         few.sort_by(f64::total_cmp);
         few.dedup();
-        if few.len() > MOST_TICKS {
-            few.clear();
+        let plain = Self::Numbers { low, high, log, few: Vec::new() };
+        let near = |pair: &[f64]| y(plain.number(pair[0])) - y(plain.number(pair[1])) < NEAREST;
+        if few.len() > MOST_TICKS || few.windows(2).any(near) {
+            return plain;
         }
-        Self::Numbers { low, high, log: low > 0.0 && high / low >= 50.0, few }
+        Self::Numbers { low, high, log, few }
     }
 
     fn place(&self, value: Option<&Json>) -> f64 {
@@ -160,12 +149,6 @@ fn digits(value: f64) -> String {
     if value.abs() >= 1e6 || value.abs() < 1e-4 { format!("{value:.1e}") } else { format!("{value:.places$}") }
 }
 
-/// The last two parts of a path, which tell what is varied.
-fn name_of(field: &str) -> String {
-    let parts: Vec<&str> = field.rsplitn(3, '.').take(2).collect();
-    parts.into_iter().rev().collect::<Vec<_>>().join(".")
-}
-
 /// The plot, where at least three runs differ in a value that has an axis.
 pub(super) fn sweep(runs: &[Run], made: &Comparison) -> Option<Sweep> {
     let shown: Vec<(usize, f64)> = made
@@ -182,7 +165,8 @@ pub(super) fn sweep(runs: &[Run], made: &Comparison) -> Option<Sweep> {
         |field: &Varied, entry: usize| field.values.get(made.entries[entry].at).and_then(Option::as_ref).cloned();
     let mut scales: Vec<(String, Scale, Vec<f64>)> = Vec::new();
     let mut left_out = Vec::new();
-    for field in &made.config {
+    // What was accepted, and why, is no setting.
+    for field in made.config.iter().filter(|f| !f.field.starts_with("allow")) {
         let own: Vec<Option<Json>> = shown.iter().map(|(i, _)| value(field, *i)).collect();
         let values: Vec<Option<&Json>> = own.iter().map(Option::as_ref).collect();
         match Scale::of(&values).filter(|_| scales.len() < MOST_FIELDS) {
@@ -212,7 +196,7 @@ pub(super) fn sweep(runs: &[Run], made: &Comparison) -> Option<Sweep> {
     let axes = scales.iter().enumerate().map(|(i, (title, scale, _))| Axis {
         x: x(i),
         title: title.clone(),
-        short: short(&name_of(title), room),
+        short: short(&name_of_field(title), room),
         anchor: if i == 0 {
             "start"
         } else if i == last {
@@ -234,8 +218,43 @@ pub(super) fn sweep(runs: &[Run], made: &Comparison) -> Option<Sweep> {
             entry: shown[at].0,
             points: points.join(" "),
             title: format!("{} {}: {} {:.4}", label(&entry.run), entry.model, made.metric.word(), results[at]),
-            fifth: rank * 5 / order.len(),
+            fifth: ((rank + 1) * 5 - 1) / order.len(),
         });
     }
     Some(Sweep { width: WIDTH, height: HEIGHT, top: TOP, bottom: BOTTOM, axes: axes.collect(), lines, left_out })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scale(values: &[Json]) -> Option<Scale> {
+        Scale::of(&values.iter().map(Some).collect::<Vec<_>>())
+    }
+
+    fn labels(values: &[Json]) -> Vec<String> {
+        scale(values).map(|s| s.ticks().into_iter().map(|t| t.label).collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_few_values_are_the_ticks_and_many_get_even_ones() {
+        assert_eq!(labels(&[json!(0.1), json!(0.0001), json!(0.01)]), ["0.0001", "0.01", "0.1"]);
+        let many: Vec<Json> = (0..50).map(|i| json!(i)).collect();
+        assert_eq!(labels(&many), ["0", "12.2", "24.5", "36.8", "49.0"]);
+        assert_eq!(labels(&[json!(1), json!(1)]), ["1"]);
+        assert_eq!(labels(&[json!("b"), json!("a"), json!(true)]), ["a", "b", "true"]);
+        assert!(scale(&[json!([1]), json!([2])]).is_none(), "lists have no axis");
+        assert!(scale(&[json!("x".repeat(60)), json!("y")]).is_none(), "sentences have none either");
+    }
+
+    #[test]
+    fn places_are_between_bottom_and_top() {
+        let log = scale(&[json!(0.001), json!(1.0)]).map(|s| s.place(Some(&json!(0.0316))));
+        assert!(log.is_some_and(|p| (p - 0.5).abs() < 0.001), "{log:?}");
+        let linear = scale(&[json!(10), json!(20)]).map(|s| s.place(Some(&json!(12))));
+        assert_eq!(linear, Some(0.2));
+        assert_eq!((y(0.0), y(1.0)), (BOTTOM, TOP));
+    }
 }

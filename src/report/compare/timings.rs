@@ -21,7 +21,13 @@ pub(super) fn timings(runs: &[Run]) -> Timings {
     }
     let seconds = |run: &Run, kind: &str| {
         let of_kind = |step: &str| run.outline.steps.iter().any(|s| s.step == step && s.kind == kind);
-        run.outline.volatile.step_seconds.iter().filter(|(step, _)| of_kind(step)).map(|(_, s)| s).sum::<f64>()
+        run.outline
+            .volatile
+            .step_seconds
+            .iter()
+            .filter(|(step, _)| of_kind(step))
+            .map(|(_, s)| s)
+            .fold(0.0, |a, b| a + b)
     };
     let mut rows: Vec<(String, Vec<String>)> = kinds
         .iter()
