@@ -15,6 +15,7 @@ pub mod ml;
 pub mod param;
 pub mod pipeline;
 pub mod plan;
+pub mod plot;
 pub mod record;
 pub mod report;
 pub mod spec;

@@ -13,7 +13,9 @@ use super::terminal::Terminal;
 use super::{Output, view};
 use crate::exec::{self, Ran, Runner, Sources};
 use crate::plan::Plan;
-use crate::record::{Event, Line, Problem, ProblemKind, RunRecord, StepState};
+use crate::record::{Event, Line, Problem, ProblemKind, RunRecord, RunStatus, StepState};
+use crate::report::Templates;
+use crate::report::run::{Material, run_page};
 use crate::spec::{Experiment, Waiver};
 use crate::store::{RunFolder, Store, StoreError};
 
@@ -102,6 +104,8 @@ pub(super) struct Log<'a> {
     pub(super) record: RunRecord,
     pub(super) terminal: Terminal,
     pub(super) show: ShowArgs,
+    /// What the page is made with.
+    pub(super) templates: Option<Templates>,
     pub(super) out: &'a mut Out,
 }
 
@@ -173,7 +177,15 @@ impl Log<'_> {
             }
         }
         self.folder.write("record.json", self.record.to_json().as_bytes())?;
+        let failed = match (self.record.status, self.templates.as_ref()) {
+            (RunStatus::Interrupted, _) | (_, None) => None,
+            (_, Some(templates)) => page(templates, store, &self.record, &self.folder).err(),
+        };
         self.terminal.end();
+        if let Some(problem) = failed {
+            // The results are there; only the page is not.
+            self.out.note(&placed_at(problem, None).render());
+        }
 
         // What came of it.
         report(&self.record, self.folder.path(), self.show, self.out)?;
@@ -190,6 +202,20 @@ impl Log<'_> {
         })?;
         events.into_iter().try_for_each(|event| self.emit(event))
     }
+}
+
+/// Writes the page of a run into its folder.
+fn page(templates: &Templates, store: &Store, record: &RunRecord, folder: &RunFolder<'_>) -> Result<(), Problem> {
+    let made = Material::gather(store, record)
+        .map_err(|e| (ProblemKind::Machine, e.to_string()))
+        .and_then(|material| run_page(templates, record, &material).map_err(|e| (ProblemKind::User, e.to_string())));
+    let written = made.and_then(|page| {
+        folder.write("report.html", page.as_bytes()).map_err(|e| (ProblemKind::Machine, e.to_string()))
+    });
+    written.map_err(|(kind, text)| {
+        Problem::new(kind, format!("report.html was not written: {text}"))
+            .hint(format!("`runner report {}` makes it from the record", record.volatile.run))
+    })
 }
 
 /// The findings that an experiment accepts, read off its record.

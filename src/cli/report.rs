@@ -11,7 +11,9 @@ use super::Folders;
 use super::compare::{self, write_page};
 use super::failure::Failure;
 use super::out::Out;
+use super::show;
 use crate::record::Brief;
+use crate::report::run::{Material, run_page};
 use crate::report::{Listed, Templates, index_page};
 use crate::store::Store;
 
@@ -20,6 +22,9 @@ const LATEST: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
+    /// Makes the page of this run anew from its record: run id, a unique beginning of one, or `latest`. Left out, the
+    /// page of all runs
+    run: Option<String>,
     /// Folder with templates that take the place of those of the program
     #[arg(long, value_name = "DIR", env = "RUNNER_TEMPLATES")]
     templates: Option<PathBuf>,
@@ -31,12 +36,30 @@ pub(super) struct ReportArgs {
 pub(super) fn report(args: &ReportArgs, place: &Folders, out: &mut Out) -> Result<u8, Failure> {
     let store = place.look()?;
     let templates = Templates::new(args.templates.as_deref())?;
-    let page = index(&store, &templates, place, out)?;
+    let page = match &args.run {
+        Some(word) => of_run(&store, &templates, word, out)?,
+        None => index(&store, &templates, place, out)?,
+    };
     out.line(&page.display().to_string())?;
     if !args.no_open && std::io::stdout().is_terminal() {
         open(&page);
     }
     Ok(0)
+}
+
+/// The page of one run, from its record and the store; nothing is computed.
+fn of_run(store: &Store, templates: &Templates, word: &str, out: &mut Out) -> Result<PathBuf, Failure> {
+    let id = store.find_run(word)?;
+    let record = show::read(store, &id)?;
+    let material = Material::gather(store, &record)?;
+    if !material.lost.is_empty() {
+        let text = format!("the store has no numbers any more for the figures of {}\n", material.lost.join(", "));
+        out.note(&text);
+        out.note(&format!("hint: `runner run runs/{id}/experiment.yaml` computes them again\n"));
+    }
+    let path = store.runs().join(&id).join("report.html");
+    write_page(&path, &run_page(templates, &record, &material)?)?;
+    Ok(path)
 }
 
 /// The page of all runs, and the comparison of the latest ones beside it.

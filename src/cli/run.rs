@@ -15,6 +15,7 @@ use crate::exec::{self, DataFolders, Sources};
 use crate::ml::Numerics;
 use crate::plan::{self, Plan};
 use crate::record::{Event, Problem, ProblemKind, RunRecord, RunStatus};
+use crate::report::Templates;
 use crate::spec::Experiment;
 use crate::store::{Store, new_run_id};
 
@@ -26,6 +27,19 @@ pub(super) struct RunArgs {
     pub(super) work: WorkArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
+}
+
+/// How the page of the run is made.
+#[derive(Debug, Args)]
+pub(super) struct PageArgs {
+    /// Draws no figures: the page has tables only
+    #[arg(long)]
+    pub(super) no_figures: bool,
+    /// Folder with templates that take the place of those of the program
+    #[arg(long, value_name = "DIR", env = "RUNNER_TEMPLATES")]
+    pub(super) templates: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -45,7 +59,11 @@ pub(super) fn run(args: &RunArgs, place: &Folders, out: &mut Out) -> Result<u8, 
 
     // The data, hashed as the bytes that it is, and the plan: every key is known before work starts.
     let numerics = Numerics::detect();
-    let (plan, sources) = planned(&experiment, place, numerics)?;
+    let (mut plan, sources) = planned(&experiment, place, numerics)?;
+    if args.page.no_figures {
+        plan = Arc::new(Arc::unwrap_or_clone(plan).without_figures());
+    }
+    let templates = Templates::new(args.page.templates.as_deref())?;
 
     // The run is registered.
     let store = Arc::new(Store::open(&place.runs, place.store.as_deref())?);
@@ -63,6 +81,7 @@ pub(super) fn run(args: &RunArgs, place: &Folders, out: &mut Out) -> Result<u8, 
         record: RunRecord::new(),
         terminal: args.show.terminal(out),
         show: args.show,
+        templates: Some(templates),
         out,
     };
     let stop = runner.stop_handle();
@@ -107,7 +126,12 @@ pub(super) fn resume(args: &ResumeArgs, place: &Folders, out: &mut Out) -> Resul
     // The same experiment, data and keys as then.
     let experiment = stored_experiment(&record)?;
     let numerics = stored_numerics(&record)?;
-    let (plan, sources) = planned(&experiment, place, numerics)?;
+    let (mut plan, sources) = planned(&experiment, place, numerics)?;
+    // A run without figures goes on without them.
+    let drew = |s: &crate::record::StepRecord| plan.steps.iter().any(|p| p.key == s.key && p.recipe.step.is_figure());
+    if !record.steps.is_empty() && !record.steps.iter().any(drew) {
+        plan = Arc::new(Arc::unwrap_or_clone(plan).without_figures());
+    }
     let unlike = |what: String| {
         Failure::from(
             Problem::new(ProblemKind::User, what).hint("start a new run: `runner run FILE` takes up what still fits"),
@@ -133,6 +157,7 @@ pub(super) fn resume(args: &ResumeArgs, place: &Folders, out: &mut Out) -> Resul
         record,
         terminal: args.show.terminal(out),
         show: args.show,
+        templates: Some(Templates::new(None)?),
         out,
     };
     let stop = runner.stop_handle();

@@ -112,6 +112,11 @@ pub fn finish(
             write(record, name, &store.get(stored)?)?;
         }
     }
+    for entry in plan.draw.iter().filter_map(|step| ran.entries.get(step)) {
+        for (path, stored) in &entry.outputs {
+            write(record, path, &store.get(stored)?)?;
+        }
+    }
     let log = preprocessing_log(record);
     write(record, "data_preprocessing_log.json", log.as_bytes())
 }

@@ -7,6 +7,7 @@ mod cholesky;
 mod dataset;
 pub mod dbscan;
 mod error;
+pub mod examine;
 pub mod forest;
 mod frame;
 pub mod gaussian_mixture;

@@ -285,5 +285,60 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
         ("balanced", balanced, "train"),
     ];
     let publish = b.add(publish);
-    Plan { steps: b.steps, models, clean, prepare, publish }
+    let data = DataSteps { source, clean, prepare, balanced };
+    let draw = figures(&mut b, &data, &models, seed("examine"));
+    Plan { steps: b.steps, models, clean, prepare, publish, draw }
+}
+
+/// Where figures take the data from.
+struct DataSteps {
+    source: usize,
+    clean: usize,
+    prepare: usize,
+    balanced: usize,
+}
+
+/// The steps that only serve figures: numbers, then pictures. They come last.
+fn figures(b: &mut Builder, data: &DataSteps, models: &[PlannedModel], seed: Seed) -> Vec<usize> {
+    let part = Part::first(Role::Test);
+    let mut survey = Draft::new(StepKind::Survey, "survey", "", json!({}));
+    survey.inputs = vec![
+        ("table", data.source, "table"),
+        ("frame", data.clean, "frame"),
+        ("pipeline", data.prepare, "pipeline"),
+        ("train", data.prepare, "train"),
+        ("balanced", data.balanced, "train"),
+    ];
+    let survey = b.add(survey);
+    let mut examined = Vec::new();
+    for model in models {
+        let Some(steps) = model.parts.iter().find(|p| p.role == Role::Test) else { continue };
+        let mut draft = Draft::new(StepKind::Examine, format!("examine/{}", model.name), "", json!({}));
+        draft.part = Some(part);
+        draft.seed = Some(seed.child(&model.kind));
+        draft.inputs = vec![
+            ("part", data.prepare, part.role.word()),
+            ("pipeline", data.prepare, "pipeline"),
+            ("predictions", steps.predict, "predictions"),
+        ];
+        draft.inputs.extend(model.fit.map(|fit| ("model", fit, "model")));
+        examined.push((model.name.as_str(), b.add(draft), steps.judge));
+    }
+    let mut drawn = Draft::new(StepKind::Draw, "draw", "", json!({"of": "data"}));
+    drawn.inputs = vec![("survey", survey, "survey.json")];
+    let mut out = vec![b.add(drawn)];
+    for &(name, exam, judge) in &examined {
+        let mut drawn = Draft::new(StepKind::Draw, format!("draw/{name}"), "", json!({"of": "model", "name": name}));
+        drawn.inputs = vec![("exam", exam, "exam.json"), ("judgement", judge, "judgement")];
+        out.push(b.add(drawn));
+    }
+    let names: Vec<&str> = examined.iter().map(|e| e.0).collect();
+    let keys: Vec<String> = (0..examined.len()).map(|i| format!("judgement {i:04}")).collect();
+    let mut drawn = Draft::new(StepKind::Draw, "draw/comparison", "", json!({"of": "models", "names": names}));
+    drawn.inputs = vec![("survey", survey, "survey.json")];
+    drawn.inputs.extend(keys.iter().zip(&examined).map(|(key, e)| (key.as_str(), e.2, "judgement")));
+    if !examined.is_empty() {
+        out.push(b.add(drawn));
+    }
+    out
 }

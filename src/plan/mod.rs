@@ -75,4 +75,18 @@ pub struct Plan {
     pub prepare: usize,
     /// Step that writes the published data files.
     pub publish: usize,
+    /// Steps that draw the pictures of the run folder; none of a plan without figures.
+    pub draw: Vec<usize>,
+}
+
+impl Plan {
+    /// The same plan without the steps that only serve figures.
+    #[must_use]
+    pub fn without_figures(mut self) -> Self {
+        // They stand at the end.
+        let first = self.steps.iter().position(|s| s.recipe.step.is_figure());
+        self.steps.truncate(first.unwrap_or(self.steps.len()));
+        self.draw.clear();
+        self
+    }
 }

@@ -30,11 +30,17 @@ pub enum StepKind {
     Judge,
     /// Writes the published data files.
     Publish,
+    /// Numbers that the figures of the data show.
+    Survey,
+    /// Numbers that the figures of a model show.
+    Examine,
+    /// Pictures for the run folder.
+    Draw,
 }
 
 impl StepKind {
     /// Every kind, in the order of a plan.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Source,
         Self::Clean,
         Self::Split,
@@ -44,7 +50,16 @@ impl StepKind {
         Self::Predict,
         Self::Judge,
         Self::Publish,
+        Self::Survey,
+        Self::Examine,
+        Self::Draw,
     ];
+
+    /// Whether it only serves figures: no result needs it.
+    #[must_use]
+    pub fn is_figure(self) -> bool {
+        matches!(self, Self::Survey | Self::Examine | Self::Draw)
+    }
 
     /// The lowercase word.
     #[must_use]
@@ -59,6 +74,9 @@ impl StepKind {
             Self::Predict => "predict",
             Self::Judge => "judge",
             Self::Publish => "publish",
+            Self::Survey => "survey",
+            Self::Examine => "examine",
+            Self::Draw => "draw",
         }
     }
 }

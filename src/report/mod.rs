@@ -7,6 +7,7 @@
 pub mod compare;
 mod error;
 mod index;
+pub mod run;
 mod templates;
 
 pub use error::PageError;

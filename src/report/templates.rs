@@ -19,6 +19,9 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("compare.html", include_str!("../../templates/compare.html")),
     ("compare.css", include_str!("../../templates/compare.css")),
     ("compare.js", include_str!("../../templates/compare.js")),
+    ("report.html", include_str!("../../templates/report.html")),
+    ("report.css", include_str!("../../templates/report.css")),
+    ("report.js", include_str!("../../templates/report.js")),
     ("index.html", include_str!("../../templates/index.html")),
 ];
 

@@ -104,6 +104,17 @@ impl Limits {
     }
 }
 
+parameters! {
+    /// Where the models would work, for the figures of the report: alarms and precision depend on how rare attacks are. In
+    /// no key.
+    pub struct Deployment [short prevalence] {
+        /// Share of flows that are of the positive group.
+        prevalence: f64 = 0.01, within Range::between(0.0, 1.0).without_min().without_max();
+        /// Flows a day.
+        flows_per_day: f64 = 1_000_000.0, within Range::above(0.0);
+    }
+}
+
 /// A model of the experiment under its name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedModel {
@@ -184,6 +195,8 @@ record! {
         assert: Vec<Assertion> = Vec::new();
         /// How long steps may take.
         limits: Limits = Limits::default();
+        /// Where the models would work: alarms a day in the report.
+        deployment: Deployment = Deployment::default();
     }
 }
 
@@ -216,6 +229,8 @@ pub struct Experiment {
     pub assert: Vec<Assertion>,
     /// How long steps may take. In no key.
     pub limits: Limits,
+    /// Where the models would work. In no key.
+    pub deployment: Deployment,
     /// The folder of the file, beside which relative data paths are looked up. In no key.
     pub folder: PathBuf,
     resolved: Json,
@@ -292,6 +307,7 @@ impl Experiment {
             allow: document.allow,
             assert: document.assert,
             limits: document.limits,
+            deployment: document.deployment,
             folder,
             resolved,
             node: node.clone(),

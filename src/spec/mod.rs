@@ -12,7 +12,9 @@ mod schema;
 
 use thiserror::Error;
 
-pub use experiment::{Assertion, ClusterLabels, Evaluate, Experiment, JudgedOn, Limits, NamedModel, Waiver, Winner};
+pub use experiment::{
+    Assertion, ClusterLabels, Deployment, Evaluate, Experiment, JudgedOn, Limits, NamedModel, Waiver, Winner,
+};
 pub use explain::explain;
 pub use layers::Overrides;
 pub use node::{Node, Place};

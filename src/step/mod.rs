@@ -3,6 +3,7 @@
 mod artifact;
 mod codes;
 mod data;
+mod figures;
 mod model;
 mod publish;
 
@@ -132,6 +133,9 @@ pub fn run(work: &Work<'_>) -> Result<Outcome, StepError> {
         StepKind::Predict => model::predict(work),
         StepKind::Judge => model::judge(work),
         StepKind::Publish => publish::publish(work),
+        StepKind::Survey => figures::survey(work),
+        StepKind::Examine => figures::examine(work),
+        StepKind::Draw => figures::draw(work),
     }
 }
 
