@@ -92,7 +92,7 @@ export function runPage(at) {
       assert.ok(more > one, "more of them, more precision");
       // By mouse: at the left end they are rare.
       const box = await slider.boundingBox();
-      await tabPage.mouse.click(box.x + box.width * 0.1, box.y + box.height / 2);
+      await slider.click({ position: { x: box.width * 0.1, y: box.height / 2 } });
       assert.ok(await right() < one, "by click");
       assert.match(await slider.getAttribute("aria-valuetext"), /%/);
       await tabPage.locator("#flows").fill("1000");
@@ -116,7 +116,7 @@ export function runPage(at) {
       assert.match(await tab.page.locator("h1").textContent(), /<script>alert\(1\)<\/script>/);
       await tab.clean();
       await tab.close();
-      await sound(browser, page(at.hostile()), ["headline", "models"]);
+      await sound(browser, page(at.hostile()), SECTIONS);
     },
 
     async "run page: made again from the record, the same bytes"() {
