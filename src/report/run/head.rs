@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Judged, decimals, status, whole};
 use crate::ml::MAJORITY;
 use crate::ml::metrics::Metric;
-use crate::ml::metrics::paired::{Bootstrap, interval, wilson};
+use crate::ml::metrics::paired::{Bootstrap, interval};
 use crate::record::{RunRecord, StepState};
 
 #[derive(Serialize)]
@@ -62,16 +62,10 @@ fn metric_of(record: &RunRecord) -> Metric {
     record.winner.as_ref().map(|w| w.metric).or_else(named).unwrap_or(Metric::F1Macro)
 }
 
-/// The interval of a metric on the rows judged, and how it was made.
+/// The interval of a metric on the rows judged, and how it was made: the same as on the page of a comparison.
 fn interval_of(judged: &Judged<'_>, metric: Metric) -> Option<([f64; 2], &'static str)> {
-    let counts = &judged.test.confusion;
-    if metric == Metric::Accuracy {
-        let right = (0..counts.counts.len()).map(|c| counts.counts[c][c]).sum();
-        return Some((wilson(right, counts.total()), "Wilson's 95 % interval"));
-    }
-    // Few resamples will do for two digits.
-    let bootstrap = Bootstrap { resamples: 400, ..Bootstrap::default() };
-    interval(counts, metric, &bootstrap).map(|i| (i, "95 % bootstrap interval of 400 resamples of the test rows"))
+    let made = interval(&judged.test.confusion, metric, &Bootstrap::default());
+    made.map(|i| (i, "95 % bootstrap interval of 1,000 resamples of the test rows"))
 }
 
 pub(super) fn head(record: &RunRecord, judged: &[Judged<'_>], best: &[Judged<'_>]) -> Head {
