@@ -1,7 +1,7 @@
 "use strict";
 /* The slider of the page of a run: precision and alarms at another prevalence. Without it the table stands for the
    prevalence of the experiment. */
-(() => {
+document.addEventListener("DOMContentLoaded", () => {
   const box = document.getElementById("prevalence-box");
   const table = document.getElementById("alarm-table");
   if (!box || !table) return;
@@ -38,4 +38,4 @@
   box.hidden = false;
   range.addEventListener("input", show);
   flows.addEventListener("input", show);
-})();
+});
