@@ -103,7 +103,8 @@ const RAISED: [(StepKind, &str, u32); 10] = [
     // 2: recall by class within the groups; distances of the silhouette are added in another order; last bits.
     (StepKind::Judge, "", 2),
     // 2: processed_data.npz holds the names of features and classes too.
-    (StepKind::Publish, "", 2),
+    // 3: names that begin like a formula get an apostrophe in feature_importance_analysis.csv.
+    (StepKind::Publish, "", 3),
 ];
 
 /// The algorithm version of a step kind (of a model kind, for a fit).

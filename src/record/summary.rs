@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::table::no_formula;
 use crate::ml::metrics::{Judgement, Metric};
 
 /// The models of a run with their metrics on one part.
@@ -68,7 +69,7 @@ pub fn multiclass_csv(summary: &Summary<'_>) -> String {
         .rows
         .iter()
         .map(|(name, kind, j)| {
-            let mut row = vec![(*name).to_owned()];
+            let mut row = vec![no_formula(name)];
             row.extend(PUBLISHED.iter().map(|m| metric(j, *m)));
             row.push(json!(j.confusion.counts).to_string());
             row.push(list(j.per_class.iter().map(|c| json!(c.precision))));
@@ -109,7 +110,7 @@ pub fn label_csv(summary: &Summary<'_>) -> String {
         .rows
         .iter()
         .map(|(name, _, j)| {
-            let mut row = vec![(*name).to_owned()];
+            let mut row = vec![no_formula(name)];
             row.extend(columns.iter().map(|(_, m)| metric(j, *m)));
             row
         })
@@ -125,9 +126,9 @@ pub fn class_recall_csv(summary: &Summary<'_>) -> String {
     for (name, _, judgement) in &summary.rows {
         for row in &judgement.group_recalls {
             rows.push(vec![
-                (*name).to_owned(),
-                row.class.clone(),
-                row.group.clone(),
+                no_formula(name),
+                no_formula(&row.class),
+                no_formula(&row.group),
                 row.support.to_string(),
                 row.found.to_string(),
                 number(row.recall),

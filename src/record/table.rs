@@ -148,11 +148,16 @@ impl<'a> MetricsTable<'a> {
     }
 }
 
-/// A text as a cell of CSV that no spreadsheet takes for a formula: what begins like one gets an apostrophe before it.
+/// A text that no spreadsheet takes for a formula: what begins like one gets an apostrophe before it.
+pub(super) fn no_formula(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+    if formula { format!("'{text}") } else { text.to_owned() }
+}
+
+/// A text as a cell of CSV that no spreadsheet takes for a formula.
 #[must_use]
 pub fn text_cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
-    let safe = if formula { format!("'{text}") } else { text.to_owned() };
+    let safe = no_formula(text);
     if safe.contains([',', '"', '\n', '\r', ';', '\t']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
 }
 

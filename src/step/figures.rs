@@ -116,9 +116,8 @@ pub(super) fn draw(work: &Work<'_>) -> Result<Outcome, StepError> {
         let drawn = figures.into_par_iter().map(|(path, figure)| Ok((path, figure.headed().png()?)));
         drawn.collect::<Result<_, PlotError>>().map_err(|e| StepError::Recipe(e.to_string()))?
     };
-    let mut outcome = Outcome::default();
-    outcome.outputs = pictures.into_iter().map(|(path, bytes)| (path, Artifact::File(bytes))).collect();
-    Ok(outcome)
+    let outputs = pictures.into_iter().map(|(path, bytes)| (path, Artifact::File(bytes))).collect();
+    Ok(Outcome { outputs, ..Outcome::default() })
 }
 
 fn of_data(survey: &Survey) -> BTreeMap<String, Figure> {

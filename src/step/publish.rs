@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Artifact, Outcome, StepError, Work};
 use crate::ml::Dataset;
-use crate::record::number;
+use crate::record::{number, text_cell};
 use crate::table::{NpzArrays, write_npz};
 
 pub(super) fn publish(work: &Work<'_>) -> Result<Outcome, StepError> {
@@ -48,11 +48,7 @@ pub(super) fn publish(work: &Work<'_>) -> Result<Outcome, StepError> {
         rows.sort_by(|(i, a), (j, b)| b.importance.total_cmp(&a.importance).then(i.cmp(j)));
         let mut csv = String::from("feature,importance,rank,selected\n");
         for (rank, (_, row)) in rows.iter().enumerate() {
-            let name = if row.name.contains([',', '"', '\n']) {
-                format!("\"{}\"", row.name.replace('"', "\"\""))
-            } else {
-                row.name.clone()
-            };
+            let name = text_cell(&row.name);
             csv.push_str(&format!("{name},{},{},{}\n", number(row.importance), rank + 1, row.selected));
         }
         outcome.outputs.insert("feature_importance_analysis.csv".into(), Artifact::File(csv.into_bytes()));

@@ -22,5 +22,6 @@ mod invalid;
 mod keys;
 mod malformed;
 mod properties;
+mod report;
 mod scale;
 mod support;

@@ -36,18 +36,13 @@ pub(super) fn curves(judged: &[Judged<'_>], material: &Material, ids: &mut Ids) 
         if drawn.is_empty() {
             continue;
         }
-        let lines = |pick: &dyn Fn(&crate::ml::examine::ClassCurves) -> (f64, Vec<[f64; 2]>)| -> Vec<Line> {
-            drawn
-                .iter()
-                .map(|c| {
-                    let (area, points) = pick(c);
-                    let class = &exam.classes[c.class as usize];
-                    Line { name: format!("{area:.3} {class}"), colour: c.class as usize, points }
-                })
-                .collect()
+        let line = |class: u32, area: f64, points: &[[f64; 2]]| Line {
+            name: format!("{area:.3} {}", exam.classes[class as usize]),
+            colour: class as usize,
+            points: points.to_vec(),
         };
-        let roc = lines(&|c| (c.roc_auc, c.roc.clone()));
-        let pr = lines(&|c| (c.average_precision, c.pr.clone()));
+        let roc: Vec<Line> = drawn.iter().map(|c| line(c.class, c.roc_auc, &c.roc)).collect();
+        let pr: Vec<Line> = drawn.iter().map(|c| line(c.class, c.average_precision, &c.pr)).collect();
         let title = format!("{name}: ROC curves, one class against the rest");
         let roc = plot::unit_curves(&title, ("false positive rate", "true positive rate"), &roc, true);
         let title = format!("{name}: precision-recall curves, one class against the rest");

@@ -116,6 +116,15 @@ pub(super) struct Told {
     pub(super) reason: Option<String>,
 }
 
+impl Told {
+    /// Leads to the data where its own section is not there.
+    pub(super) fn link_within(&mut self, sections: &[&str]) {
+        if !sections.contains(&self.link) {
+            self.link = "data";
+        }
+    }
+}
+
 pub(super) fn warnings(record: &RunRecord) -> Vec<Told> {
     let reason = |code: &str| {
         let allowed = record.experiment.get("allow")?.as_array()?;

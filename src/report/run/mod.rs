@@ -136,6 +136,8 @@ fn view(record: &RunRecord, material: &Material, detail: Detail) -> View {
         .collect();
     view.validation = tables::metrics(record, &validated, "validation");
     view.sections = sections(&view);
+    let there: Vec<&str> = view.sections.iter().map(|s| s.id).collect();
+    view.warnings.iter_mut().for_each(|w| w.link_within(&there));
     view
 }
 

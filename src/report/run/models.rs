@@ -39,7 +39,7 @@ struct Alarm {
 }
 
 /// Precision at a prevalence (Axelsson 2000): p TPR / (p TPR + (1 - p) FPR); none where nothing is an alarm.
-fn precision(prevalence: f64, tpr: f64, fpr: f64) -> Option<f64> {
+pub(super) fn precision(prevalence: f64, tpr: f64, fpr: f64) -> Option<f64> {
     let (hits, false_ones) = (prevalence * tpr, (1.0 - prevalence) * fpr);
     (hits + false_ones > 0.0).then(|| hits / (hits + false_ones))
 }
