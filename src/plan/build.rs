@@ -332,6 +332,8 @@ fn figures(b: &mut Builder, data: &DataSteps, models: &[PlannedModel], seed: See
         drawn.inputs = vec![("exam", exam, "exam.json"), ("judgement", judge, "judgement")];
         out.push(b.add(drawn));
     }
+    // By name, so that the order of the experiment is in no key.
+    examined.sort();
     let names: Vec<&str> = examined.iter().map(|e| e.0).collect();
     let keys: Vec<String> = (0..examined.len()).map(|i| format!("judgement {i:04}")).collect();
     let mut drawn = Draft::new(StepKind::Draw, "draw/comparison", "", json!({"of": "models", "names": names}));

@@ -103,11 +103,14 @@ pub(super) fn draw(work: &Work<'_>) -> Result<Outcome, StepError> {
         }
         _ => {
             let names: Vec<String> = work.parameter("names")?;
-            let judged: Vec<(&String, &Judgement)> = names
+            let mut judged: Vec<(&String, &Judgement)> = names
                 .iter()
                 .enumerate()
                 .map(|(i, name)| Ok((name, work.input(&format!("judgement {i:04}"))?.judgement()?)))
                 .collect::<Result<_, StepError>>()?;
+            // The best first.
+            let f1 = |j: &Judgement| j.get(Metric::F1Macro).unwrap_or_default();
+            judged.sort_by(|a, b| f1(b.1).total_cmp(&f1(a.1)).then(a.0.cmp(b.0)));
             of_models(&numbers::<Survey>(work, "survey")?.classes, &judged)
         }
     };

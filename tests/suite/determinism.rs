@@ -24,7 +24,7 @@ pub fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
                 let mut record: Json = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
                 assert!(record.as_object_mut().unwrap().remove("volatile").is_some());
                 out.insert(name, serde_json::to_vec_pretty(&record).unwrap());
-            } else if name != "events.jsonl" {
+            } else if name != "events.jsonl" && name != "report.html" {
                 out.insert(name, fs::read(&path).unwrap());
             }
         }

@@ -55,7 +55,16 @@ fn plan_tells_what_would_run_and_a_run_does_just_that() {
         .filter(|s| s["state"] == "to run")
         .map(|s| s["step"].as_str().unwrap())
         .collect();
-    let expected = ["fit/mlp", "predict/mlp/test", "judge/mlp/test", "predict/mlp/validation", "judge/mlp/validation"];
+    let expected = [
+        "fit/mlp",
+        "predict/mlp/test",
+        "judge/mlp/test",
+        "predict/mlp/validation",
+        "judge/mlp/validation",
+        "examine/mlp",
+        "draw/mlp",
+        "draw/comparison",
+    ];
     assert_eq!(to_run, expected);
     let fit = named(&changed, "fit/mlp");
     assert_eq!(
@@ -241,11 +250,11 @@ fn a_step_that_takes_too_long_fails_and_the_rest_goes_on() {
         assert!(done.stderr.contains("it took longer than its timeout of 0.3 s"), "{}", done.stderr);
         assert!(done.stderr.contains("hint: raise `limits.timeout`"), "{}", done.stderr);
         assert!(done.stdout.contains("decision_tree  "), "{}", done.stdout);
-        assert!(done.stdout.contains("skipped 4 steps because fit/random_forest failed"), "{}", done.stdout);
+        assert!(done.stdout.contains("skipped 7 steps because fit/random_forest failed"), "{}", done.stdout);
     }
     // With more time it is the same step: what was stored serves.
     let again = place.run(&["run", "--events", "a.yaml", "--set", "limits={timeout: 3600}"]).exits(0).events();
-    assert!(steps(&again, "computed").iter().all(|s| s.contains("random_forest")));
+    assert!(steps(&again, "computed").iter().all(|s| s.contains("random_forest") || s == "draw/comparison"));
 }
 
 #[test]
@@ -315,7 +324,7 @@ fn runs_are_removed_and_cleaned_up() {
     let dry = |more: &[&str]| place.run(&[&["gc", "--dry-run", "--output", "json"], more].concat()).exits(0).json();
     assert_eq!(dry(&[])["steps"], 0);
     assert_eq!(dry(&["--older-than", "1d"])["steps"], 0);
-    assert_eq!(dry(&["--keep-last", "1"])["steps"], 5, "the network, and what judged it");
+    assert_eq!(dry(&["--keep-last", "1"])["steps"], 8, "the network, what judged and what drew it");
     assert_eq!(dry(&["--older-than", "0s"])["kept_steps"], 0);
     place.run(&["gc", "--older-than", "soon"]).exits(2);
     assert!(place.run(&["rm", &first, "1999"]).exits(2).stderr.contains("no run begins with"));
