@@ -21,7 +21,8 @@ pub fn correlation_map(title: &str, table: &Correlation) -> Figure {
         for (j, value) in row.iter().enumerate() {
             let Some(value) = value.filter(|v| v.abs() >= 5) else { continue };
             let r = f64::from(value) / 100.0;
-            let told = (value.abs() >= 50).then(|| format!("{} and {}: {r:.2}", table.names[i], table.names[j]));
+            let named = |at: usize| shortened(&table.names[at], SMALL, 280.0);
+            let told = (value.abs() >= 50).then(|| format!("{} and {}: {r:.2}", named(i), named(j)));
             figure.rect(label + cell * j as f64, y, cell - 0.6, cell - 0.6, Paint::Signed(r), told);
         }
         let x = label + cell * (i as f64 + 0.5) + size * 0.35;

@@ -52,6 +52,7 @@ pub fn confusion_maps(classes: &[String], models: &[(String, &[Vec<u64>])]) -> F
 #[must_use]
 pub fn cluster_map(title: &str, classes: &[String], table: &BTreeMap<i32, Vec<u64>>) -> Figure {
     const CLUSTERS: usize = 40;
+    const TOLD: f64 = 280.0;
     let k = classes.len().max(1);
     // The clusters with the most rows, in their order.
     let mut shown: Vec<(&i32, &Vec<u64>, u64)> = table.iter().map(|(c, row)| (c, row, row.iter().sum())).collect();
@@ -71,7 +72,11 @@ pub fn cluster_map(title: &str, classes: &[String], table: &BTreeMap<i32, Vec<u6
         for (c, &n) in row.iter().enumerate() {
             let share = n as f64 / (*sum).max(1) as f64;
             let x = label + cell * c as f64;
-            let told = (n > 0).then(|| format!("{name}, {}: {n} of {sum} rows", classes[c]));
+            // A long name in every cell would make the page large.
+            let told = (n > 0).then(|| {
+                let class = shortened(&classes[c], SMALL, TOLD);
+                format!("{name}, {class}: {n} of {sum} rows")
+            });
             let paint = if n > 0 { Paint::Heat(share.max(0.06)) } else { Paint::Grid };
             figure.rect(x + 0.5, y + 0.5, cell - 1.0, high - 1.0, paint, told);
             let text = n.to_string();
