@@ -23,7 +23,7 @@ export function runPage(at) {
 
     async "run: tables, toggle and slider"(browser) {
       const tab = await open(browser, page(at.first()));
-      await sorts(tab.page, "#metric-table", "f1_macro", 2);
+      await sorts(tab.page, "#metric-table", "f1_macro", 3);
       await toggles(tab.page.locator("#confusion [data-views]").first());
       const cell = tab.page.locator("#alarm-table tbody tr").first().locator('[data-cell="precision"]');
       const before = await cell.textContent();
