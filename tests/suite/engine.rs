@@ -332,11 +332,11 @@ fn runs_are_removed_and_cleaned_up() {
     place.run(&["rm", &first]).exits(0);
     assert_eq!(place.runs("runs").len(), 1);
     let freed = place.run(&["gc", "--output", "json"]).exits(0).json();
-    assert_eq!(freed["steps"], 5);
+    assert_eq!(freed["steps"], 8);
     assert!(freed["object_bytes"].as_u64().unwrap() > 0);
     place.run(&["fsck"]).exits(0);
     let plan = place.run(&["plan", "a.yaml", "--output", "json"]).exits(0).json();
-    assert_eq!(plan["to_run"], 5);
+    assert_eq!(plan["to_run"], 8);
 }
 
 #[test]
