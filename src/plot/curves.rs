@@ -21,7 +21,7 @@ const LEFT: f64 = 52.0;
 fn legend(figure: &mut Figure, lines: &[Line], left: f64) {
     for (i, line) in lines.iter().enumerate() {
         let y = 14.0 + 19.0 * i as f64;
-        figure.line([left, y + 6.0], [left + 16.0, y + 6.0], Paint::Class(line.colour), 3.0);
+        figure.curve(vec![[left, y + 6.0], [left + 16.0, y + 6.0]], line.colour, 3.0, None);
         figure.text(left + 22.0, y + 10.0, shortened(&line.name, SMALL, 168.0), Anchor::Start, SMALL, Paint::Ink);
     }
 }
@@ -43,7 +43,7 @@ pub fn unit_curves(title: &str, (x, y): (&str, &str), lines: &[Line], diagonal: 
     }
     for line in lines {
         let points = line.points.iter().map(|p| axes.at(p[0], p[1])).collect();
-        figure.path(points, Paint::Class(line.colour), 1.8, Some(line.name.clone()));
+        figure.curve(points, line.colour, 1.8, Some(line.name.clone()));
     }
     legend(&mut figure, lines, LEFT + SIDE + 16.0);
     figure
@@ -63,7 +63,7 @@ pub fn operating_curve(title: &str, lines: &[Line], least: f64) -> Figure {
     axes.names(&mut figure, "false positive rate (logarithmic)", "recall");
     for line in lines {
         let points = line.points.iter().map(|p| axes.at(p[0].max(1e-12).log10().max(low), p[1])).collect();
-        figure.path(points, Paint::Class(line.colour), 1.8, Some(line.name.clone()));
+        figure.curve(points, line.colour, 1.8, Some(line.name.clone()));
     }
     legend(&mut figure, lines, LEFT + wide + 16.0);
     figure
@@ -123,7 +123,7 @@ pub fn loss_curve(title: &str, lines: &[Line]) -> Figure {
     axes.names(&mut figure, "epoch", "training loss");
     for line in lines {
         let points = line.points.iter().map(|p| axes.at(p[0], p[1])).collect();
-        figure.path(points, Paint::Class(line.colour), 1.8, Some(line.name.clone()));
+        figure.curve(points, line.colour, 1.8, Some(line.name.clone()));
     }
     legend(&mut figure, lines, LEFT + wide + 16.0);
     figure

@@ -87,6 +87,12 @@ impl Figure {
         self.shapes.push(Shape::Path { points, paint, width, dashed: false, title });
     }
 
+    /// A line in the colour of a class; where the colours begin anew, it is dashed.
+    pub(crate) fn curve(&mut self, points: Vec<[f64; 2]>, colour: usize, width: f64, title: Option<String>) {
+        let dashed = (colour / svg::COLOURS) % 2 == 1;
+        self.shapes.push(Shape::Path { points, paint: Paint::Class(colour), width, dashed, title });
+    }
+
     pub(crate) fn dot(&mut self, x: f64, y: f64, r: f64, paint: Paint) {
         self.shapes.push(Shape::Dot { x, y, r, paint });
     }

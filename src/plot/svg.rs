@@ -27,6 +27,15 @@ fn escaped(text: &str) -> String {
     out
 }
 
+/// The text of a shape: its end counts, so the middle goes where names are very long.
+fn told_short(title: &str) -> String {
+    let letters = title.chars().count();
+    if letters <= 160 {
+        return title.to_owned();
+    }
+    title.chars().take(80).chain(['…']).chain(title.chars().skip(letters - 70)).collect()
+}
+
 /// Class and style of a filled (`f`) or stroked (`k`) shape.
 fn coloured(paint: Paint, how: char) -> String {
     match paint {
@@ -64,7 +73,7 @@ impl Figure {
 
     fn shape(&self, out: &mut String, shape: &Shape) {
         let told = |title: &Option<String>, name: &str| match title {
-            Some(title) => format!("><title>{}</title></{name}>", escaped(title)),
+            Some(title) => format!("><title>{}</title></{name}>", escaped(&told_short(title))),
             None => "/>".to_owned(),
         };
         // Writing to a string cannot fail.
