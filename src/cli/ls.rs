@@ -8,13 +8,29 @@ use super::out::Out;
 use super::{Folders, Output, view};
 use crate::record::Brief;
 
+/// What is in the folder of a run.
+pub(super) enum Found {
+    /// Its record.
+    Over(Brief),
+    /// A record that cannot be read, and why.
+    Unreadable(String),
+    /// Its process is at work.
+    Running,
+    /// No record, and nobody at work: the process was killed.
+    Killed,
+}
+
 pub(super) fn ls(place: &Folders, output: Output, out: &mut Out) -> Result<u8, Failure> {
-    let mut rows: Vec<(String, Option<Result<Brief, String>>)> = Vec::new();
+    let mut rows: Vec<(String, Found)> = Vec::new();
     if place.runs.is_dir() {
         let store = place.look()?;
         let read = |id: String| {
-            let record = store.read_run_file(&id, "record.json").ok().map(|bytes| Brief::from_json(&bytes));
-            (id, record)
+            let found = match store.read_run_file(&id, "record.json") {
+                _ if store.is_running(&id) => Found::Running,
+                Ok(bytes) => Brief::from_json(&bytes).map_or_else(Found::Unreadable, Found::Over),
+                Err(_) => Found::Killed,
+            };
+            (id, found)
         };
         rows = store.run_ids()?.into_par_iter().map(read).collect();
     }
@@ -22,8 +38,8 @@ pub(super) fn ls(place: &Folders, output: Output, out: &mut Out) -> Result<u8, F
         Output::Json => {
             let list: Vec<_> = rows
                 .iter()
-                .map(|(id, record)| match record {
-                    Some(Ok(r)) => json!({
+                .map(|(id, found)| match found {
+                    Found::Over(r) => json!({
                         "run": id,
                         "name": r.name,
                         "status": r.status,
@@ -31,8 +47,9 @@ pub(super) fn ls(place: &Folders, output: Output, out: &mut Out) -> Result<u8, F
                         "seconds": r.volatile.seconds,
                         "winner": r.winner,
                     }),
-                    Some(Err(problem)) => json!({"run": id, "problem": problem}),
-                    None => json!({"run": id, "status": "running"}),
+                    Found::Unreadable(problem) => json!({"run": id, "problem": problem}),
+                    Found::Running => json!({"run": id, "status": "running"}),
+                    Found::Killed => json!({"run": id, "status": "killed"}),
                 })
                 .collect();
             out.line(&serde_json::to_string_pretty(&list).unwrap_or_default())?;

@@ -8,8 +8,10 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::ml::Severity;
 use crate::ml::metrics::{Judgement, Metric};
-use crate::record::{Brief, RunRecord, RunStatus, StepState};
+use crate::record::{RunRecord, RunStatus, StepState};
 use crate::spec::Waiver;
+
+use super::ls::Found;
 
 /// The metrics that fit on a line where the experiment does not name its own.
 const HEADLINE: [Metric; 7] = [
@@ -218,11 +220,11 @@ fn ledger(record: &RunRecord) -> String {
 }
 
 /// The list of runs.
-pub(super) fn runs(rows: &[(String, Option<Result<Brief, String>>)]) -> String {
+pub(super) fn runs(rows: &[(String, Found)]) -> String {
     let mut list = table(["run", "status", "winner", "metric", "value", "seconds"].map(str::to_owned).to_vec());
-    for (id, record) in rows {
-        match record {
-            Some(Ok(r)) => {
+    for (id, found) in rows {
+        match found {
+            Found::Over(r) => {
                 let winner = r.winner.as_ref();
                 list.add_row(vec![
                     id.clone(),
@@ -233,8 +235,9 @@ pub(super) fn runs(rows: &[(String, Option<Result<Brief, String>>)]) -> String {
                     r.volatile.seconds.map_or_else(|| "-".into(), |s| format!("{s:.2}")),
                 ]);
             }
-            Some(Err(problem)) => drop(list.add_row(vec![id.clone(), problem.clone()])),
-            None => drop(list.add_row(vec![id.clone(), "not finished".into()])),
+            Found::Unreadable(problem) => drop(list.add_row(vec![id.clone(), problem.clone()])),
+            Found::Running => drop(list.add_row(vec![id.clone(), "running".into()])),
+            Found::Killed => drop(list.add_row(vec![id.clone(), "killed".into()])),
         }
     }
     render(list)

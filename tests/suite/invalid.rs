@@ -222,7 +222,10 @@ fn a_run_that_is_killed_leaves_no_half_result() {
     let shown = place.run(&["show"]).exits(0).stdout;
     assert!(shown.contains("(not finished)"), "{shown}");
     let listed = place.run(&["ls"]).exits(0).stdout;
-    assert!(listed.contains("not finished"), "{listed}");
+    assert!(listed.contains("killed"), "{listed}");
+    let listed: serde_json::Value =
+        serde_json::from_str(&place.run(&["ls", "--output", "json"]).exits(0).stdout).unwrap();
+    assert_eq!(listed[0]["status"], "killed");
     goes_on(&place);
 }
 
