@@ -16,6 +16,7 @@ pub mod param;
 pub mod pipeline;
 pub mod plan;
 pub mod record;
+pub mod score;
 pub mod spec;
 pub mod step;
 pub mod store;

@@ -11,6 +11,7 @@ mod look;
 mod ls;
 mod out;
 mod plan;
+mod predict;
 mod run;
 mod show;
 mod terminal;
@@ -194,6 +195,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Answers the rows of a table with a fitted model of a run
+    Predict(predict::PredictArgs),
     /// Prints the JSON Schema of experiment files
     Schema,
     /// Explains a parameter, such as `models.random_forest.max_features`
@@ -266,6 +269,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fsck { repair, output } => (keep::fsck(&place, repair, output, &mut out), output),
         Command::Export { run, to } => (keep::export(&run, &to, &place, &mut out), Output::Text),
         Command::Import { from, output } => (keep::import(&from, &place, output, &mut out), output),
+        Command::Predict(args) => (predict::predict(&args, &place, &mut out), Output::Text),
         Command::Schema => (check::schema(&mut out), Output::Text),
         Command::Explain { path } => (check::explain(&path, &mut out), Output::Text),
         Command::Ls { output } => (ls::ls(&place, output, &mut out), output),

@@ -285,5 +285,16 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
         ("balanced", balanced, "train"),
     ];
     let publish = b.add(publish);
-    Plan { steps: b.steps, models, clean, prepare, publish }
+    let missing: Vec<&str> = e.dataset.missing_values.iter().map(|n| n.0.trim()).collect();
+    let mut serving = Draft::new(StepKind::Serving, "serving", "", json!({"missing_values": missing}));
+    serving.inputs = vec![
+        ("table", source, "table"),
+        ("frame", clean, "frame"),
+        ("replay", clean, "replay"),
+        ("split", split, "split"),
+        ("pipeline", prepare, "pipeline"),
+        ("test", prepare, "test"),
+    ];
+    let serving = b.add(serving);
+    Plan { steps: b.steps, models, clean, prepare, publish, serving }
 }

@@ -75,4 +75,6 @@ pub struct Plan {
     pub prepare: usize,
     /// Step that writes the published data files.
     pub publish: usize,
+    /// Step that keeps what it takes to serve the models.
+    pub serving: usize,
 }

@@ -30,11 +30,13 @@ pub enum StepKind {
     Judge,
     /// Writes the published data files.
     Publish,
+    /// Keeps what it takes to serve the models.
+    Serving,
 }
 
 impl StepKind {
     /// Every kind, in the order of a plan.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Source,
         Self::Clean,
         Self::Split,
@@ -44,6 +46,7 @@ impl StepKind {
         Self::Predict,
         Self::Judge,
         Self::Publish,
+        Self::Serving,
     ];
 
     /// The lowercase word.
@@ -59,13 +62,16 @@ impl StepKind {
             Self::Predict => "predict",
             Self::Judge => "judge",
             Self::Publish => "publish",
+            Self::Serving => "serving",
         }
     }
 }
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 10] = [
+const RAISED: [(StepKind, &str, u32); 11] = [
+    // 2: also gives what it did to the values of a row.
+    (StepKind::Clean, "", 2),
     // 2: `quantile` rounds its shares as scikit-learn does. 3: the forest of `select` draws features in another order.
     (StepKind::Prepare, "", 3),
     // 2: SMOTE refuses codes; its settings are below `balance`.

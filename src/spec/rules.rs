@@ -16,8 +16,8 @@ fn fault(path: &[&str], message: impl Into<String>, hint: impl Into<String>) -> 
 }
 
 /// The kinds of step, as `limits.timeouts` names them. A test holds them against those of the plan.
-pub const STEP_KINDS: [&str; 9] =
-    ["source", "clean", "split", "prepare", "balance", "fit", "predict", "judge", "publish"];
+pub const STEP_KINDS: [&str; 10] =
+    ["source", "clean", "split", "prepare", "balance", "fit", "predict", "judge", "publish", "serving"];
 
 /// Names in `limits.timeouts` that fit no step.
 fn timeouts(e: &Experiment, out: &mut Vec<Fault>) {

@@ -5,6 +5,7 @@ mod codes;
 mod data;
 mod model;
 mod publish;
+mod serving;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 pub use artifact::{Artifact, Predictions};
 pub use data::SAMPLED_AWAY;
+pub use serving::{RawColumn, RawType, RawValue, Serving};
 
 use crate::digest::Seed;
 use crate::ml::{MlError, Numerics, Progress};
@@ -132,6 +134,7 @@ pub fn run(work: &Work<'_>) -> Result<Outcome, StepError> {
         StepKind::Predict => model::predict(work),
         StepKind::Judge => model::judge(work),
         StepKind::Publish => publish::publish(work),
+        StepKind::Serving => serving::serving(work),
     }
 }
 

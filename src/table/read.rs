@@ -103,7 +103,7 @@ pub fn read_table(
     files: &[Input<'_>],
     dataset: &DatasetSpec,
 ) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
-    read_wanted(files, dataset, &|name| wanted(name, dataset))
+    read_wanted(files, dataset, 0, &|name| wanted(name, dataset))
 }
 
 /// The same for a table of which nothing is known yet: a column half numbers, half words is words.
@@ -114,12 +114,35 @@ pub fn read_loosely(
     files: &[Input<'_>],
     dataset: &DatasetSpec,
 ) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
-    read_wanted(files, dataset, &|_| Wanted::Aside)
+    read_wanted(files, dataset, 0, &|_| Wanted::Aside)
+}
+
+/// Some rows of a table whose types are known: `typed` gives that of a column, `None` for one that does not matter.
+/// `before` is the number of rows that came before, for messages. Nothing else of `dataset` counts but how files are read.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_rows(
+    input: &Input<'_>,
+    dataset: &DatasetSpec,
+    typed: &(dyn Fn(&str) -> Option<ColumnType> + Sync),
+    before: usize,
+) -> Result<Table, TableError> {
+    let reading = DatasetSpec {
+        columns: dataset.columns.clone(),
+        separator: dataset.separator,
+        encoding: dataset.encoding,
+        missing_values: dataset.missing_values.clone(),
+        ..DatasetSpec::default()
+    };
+    let wanted = |name: &str| typed(name).map_or(Wanted::Aside, Wanted::Declared);
+    read_wanted(std::slice::from_ref(input), &reading, before, &wanted).map(|(table, ..)| table)
 }
 
 fn read_wanted(
     files: &[Input<'_>],
     dataset: &DatasetSpec,
+    before: usize,
     wanted: &(dyn Fn(&str) -> Wanted + Sync),
 ) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
     let mut warnings = Vec::new();
@@ -171,7 +194,7 @@ fn read_wanted(
     if loaded.is_empty() {
         return Err(TableError::new("no file to read").at("dataset.path"));
     }
-    let columns = typed(&names, &loaded, &missing, dataset, wanted)?;
+    let columns = typed(&names, &loaded, &missing, before, wanted)?;
 
     let rows: usize = loaded.iter().map(|f| f.rows).sum();
     let roles = loaded.iter().any(|f| f.input.role.is_some()).then(|| {
@@ -190,7 +213,7 @@ fn typed(
     names: &[String],
     files: &[Loaded<'_>],
     missing: &Missing,
-    dataset: &DatasetSpec,
+    before: usize,
     wanted: &(dyn Fn(&str) -> Wanted + Sync),
 ) -> Result<Vec<Typed>, TableError> {
     let wanted: Vec<Wanted> = names.iter().map(|n| wanted(n)).collect();
@@ -240,7 +263,7 @@ fn typed(
         })
         .collect();
     if columns.iter().any(Result::is_err) {
-        return Err(mixed_columns(names, &columns, files, dataset));
+        return Err(mixed_columns(names, &columns, files, before, wanted.as_slice()));
     }
     Ok(columns.into_iter().flatten().collect())
 }
@@ -421,8 +444,11 @@ fn mixed_columns(
     names: &[String],
     columns: &[Result<Typed, Mixed>],
     files: &[Loaded<'_>],
-    dataset: &DatasetSpec,
+    before: usize,
+    wanted: &[Wanted],
 ) -> TableError {
+    let declared = columns.iter().zip(wanted).find(|(c, _)| c.is_err());
+    let declared = declared.is_some_and(|(_, w)| *w == Wanted::Declared(ColumnType::Number));
     let bad: Vec<(&String, &Mixed)> =
         names.iter().zip(columns).filter_map(|(n, c)| c.as_ref().err().map(|m| (n, m))).collect();
     let Some((name, first)) = bad.first() else { return TableError::new("no column is mixed") };
@@ -437,14 +463,13 @@ fn mixed_columns(
         row -= file.rows;
     }
     let (numbers, words) = (count(first.numbers as usize, "number"), count(first.words as usize, "other value"));
-    let declared = matches!(dataset.types.get(*name), Some(ColumnType::Number));
     let (column, shown) = (quote(name), quote(value));
     let mut message = if declared {
         format!("column {column} is declared a number but holds {words} beside {numbers}")
     } else {
         format!("column {column} is half numbers, half words: {numbers} and {words}")
     };
-    message += &format!("; the first to stand out is {shown} in row {}", first.first.0 + 1);
+    message += &format!("; the first to stand out is {shown} in row {}", before + first.first.0 + 1);
     if bad.len() > 1 {
         let others: Vec<String> = bad[1..].iter().map(|(n, _)| quote(n)).collect();
         message += &format!(" (likewise the columns {})", shorten(&others, 10));
