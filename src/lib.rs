@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod record;
 pub mod score;
+pub mod serve;
 pub mod spec;
 pub mod step;
 pub mod store;

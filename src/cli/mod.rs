@@ -13,6 +13,7 @@ mod out;
 mod plan;
 mod predict;
 mod run;
+mod serve;
 mod show;
 mod terminal;
 mod verify;
@@ -197,6 +198,8 @@ enum Command {
     },
     /// Answers the rows of a table with a fitted model of a run
     Predict(predict::PredictArgs),
+    /// Serves the models of runs over HTTP
+    Serve(serve::ServeArgs),
     /// Prints the JSON Schema of experiment files
     Schema,
     /// Explains a parameter, such as `models.random_forest.max_features`
@@ -270,6 +273,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export { run, to } => (keep::export(&run, &to, &place, &mut out), Output::Text),
         Command::Import { from, output } => (keep::import(&from, &place, output, &mut out), output),
         Command::Predict(args) => (predict::predict(&args, &place, &mut out), Output::Text),
+        Command::Serve(args) => (serve::serve(&args, &place, &mut out), Output::Text),
         Command::Schema => (check::schema(&mut out), Output::Text),
         Command::Explain { path } => (check::explain(&path, &mut out), Output::Text),
         Command::Ls { output } => (ls::ls(&place, output, &mut out), output),

@@ -17,6 +17,7 @@ mod write;
 use thiserror::Error;
 
 pub use answer::{Answers, Note, What};
+pub(crate) use json::PREPARED;
 pub use json::{Instances, parse_prepared, parse_raw};
 pub use load::{ServedModel, ServedRun, Shape};
 pub use stream::{Chunk, chunks};

@@ -31,6 +31,8 @@ pub struct RawColumn {
     pub kind: RawType,
     /// Least and greatest number of the training rows; none for words.
     pub range: Option<(f64, f64)>,
+    /// Mean and standard deviation of the training rows; none for words.
+    pub moments: Option<(f64, f64)>,
 }
 
 /// One value of a raw row.
@@ -82,9 +84,9 @@ pub(super) fn serving(work: &Work<'_>) -> Result<Outcome, StepError> {
             let there = learnt.iter().map(|&r| v[r]).filter(|v| !v.is_nan());
             let range =
                 there.fold(None, |ends, v| Some(ends.map_or((v, v), |(a, b): (f64, f64)| (a.min(v), b.max(v)))));
-            RawColumn { name: c.name.clone(), kind: RawType::Number, range }
+            RawColumn { name: c.name.clone(), kind: RawType::Number, range, moments: moments(v, &learnt) }
         }
-        Values::Category { .. } => RawColumn { name: c.name.clone(), kind: RawType::Category, range: None },
+        Values::Category { .. } => RawColumn { name: c.name.clone(), kind: RawType::Category, range: None, moments: None },
     };
     let serving = Serving {
         format: Serving::FORMAT,
@@ -101,6 +103,15 @@ pub(super) fn serving(work: &Work<'_>) -> Result<Outcome, StepError> {
     outcome.notes.facts.push(("golden rows".into(), serving.golden.len().into()));
     outcome.outputs.insert("serving.json".into(), Artifact::File(text.into_bytes()));
     Ok(outcome)
+}
+
+/// Mean and standard deviation of the values that are there.
+fn moments(values: &[f64], rows: &[usize]) -> Option<(f64, f64)> {
+    let there = || rows.iter().map(|&r| values[r]).filter(|v| !v.is_nan());
+    let n = there().count() as f64;
+    let mean = there().sum::<f64>() / n;
+    let variance = there().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n;
+    Some((mean, variance.sqrt())).filter(|(m, s)| m.is_finite() && s.is_finite())
 }
 
 /// Places in the table of the rows that were learnt from.
