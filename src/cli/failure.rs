@@ -102,9 +102,8 @@ impl From<ScoreError> for Failure {
         let problem = |kind, text: String| Problem::new(kind, text);
         match error {
             ScoreError::Run { message, hint } => problem(ProblemKind::User, message).hint(hint),
-            ScoreError::Golden(message) => problem(ProblemKind::Machine, message).hint(
-                "nothing is served: use the version of runner that made the run, or run the experiment again",
-            ),
+            ScoreError::Golden(message) => problem(ProblemKind::Machine, message)
+                .hint("nothing is served: use the version of runner that made the run, or run the experiment again"),
             ScoreError::Row { row, message, .. } => match row {
                 Some(row) => problem(ProblemKind::User, format!("row {row}: {message}")),
                 None => problem(ProblemKind::User, message),

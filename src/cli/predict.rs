@@ -65,15 +65,18 @@ pub(super) fn predict(args: &PredictArgs, place: &Folders, out: &mut Out) -> Res
     let model = run.models.first().cloned().ok_or_else(|| Problem::new(ProblemKind::User, "no model"))?;
     if let Some(why) = model.refused() {
         let hint = "name another model: --model NAME; `runner show` lists them";
-        return Err(Problem::new(ProblemKind::User, format!("{} cannot be asked: {why}", model.name)).hint(hint).into());
+        return Err(Problem::new(ProblemKind::User, format!("{} cannot be asked: {why}", model.name))
+            .hint(hint)
+            .into());
     }
     let stdin = args.input.as_os_str() == "-";
     let input: Box<dyn Read> = if stdin {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(File::open(&args.input).map_err(|e| {
-            Problem::new(ProblemKind::User, format!("cannot read {}: {e}", args.input.display()))
-        })?)
+        Box::new(
+            File::open(&args.input)
+                .map_err(|e| Problem::new(ProblemKind::User, format!("cannot read {}: {e}", args.input.display())))?,
+        )
     };
     let name = if stdin { "standard input".to_owned() } else { args.input.display().to_string() };
     let classes = model.shape.pipeline.classes().len();
@@ -105,13 +108,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn answer(
-        &self,
-        input: Box<dyn Read>,
-        name: &str,
-        to: &mut dyn Write,
-        tally: &mut Tally,
-    ) -> Result<(), Failure> {
+    fn answer(&self, input: Box<dyn Read>, name: &str, to: &mut dyn Write, tally: &mut Tally) -> Result<(), Failure> {
         let (model, proba) = (self.model, self.args.proba);
         if self.args.format == Form::Csv {
             to.write_all(csv_header(model, proba).as_bytes())?;

@@ -27,7 +27,7 @@ enum LogForm {
 pub(super) struct ServeArgs {
     /// Run id, a unique beginning of one, or `latest`; several times for several runs
     #[arg(long = "run", value_name = "RUN", default_value = "latest")]
-    runs: Vec<String>,
+    which: Vec<String>,
     /// Models to serve; `best` is the winner; left out, all
     #[arg(long = "model", value_name = "NAME")]
     models: Vec<String>,
@@ -44,7 +44,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "ORIGIN")]
     cors: Option<String>,
     /// `latest:NAME`: serves the newest run of this experiment, and each newer one as soon as it has finished
-    #[arg(long, value_name = "WHAT", conflicts_with = "runs")]
+    #[arg(long, value_name = "WHAT", conflicts_with = "which")]
     watch: Option<String>,
     /// Seconds between two looks for a newer run
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
@@ -89,7 +89,8 @@ impl From<ServeError> for Failure {
 fn address(args: &ServeArgs) -> Result<SocketAddr, Failure> {
     let hint = "write it as 127.0.0.1:8000";
     let found = args.addr.to_socket_addrs().ok().and_then(|mut all| all.next());
-    let addr = found.ok_or_else(|| user(format!("--addr: expected an address and a port, got {:?}", args.addr), hint))?;
+    let addr =
+        found.ok_or_else(|| user(format!("--addr: expected an address and a port, got {:?}", args.addr), hint))?;
     let token = args.token.as_deref().unwrap_or_default();
     if args.token.is_some() && (token.len() < 8 || !token.bytes().all(|b| b.is_ascii_graphic())) {
         return Err(user(
@@ -122,7 +123,7 @@ pub(super) fn serve(args: &ServeArgs, place: &Folders, out: &mut Out) -> Result<
         Some(name) => vec![latest_run(&store, name).ok_or_else(|| {
             user(format!("--watch: there is no finished run of an experiment {name:?}"), "`runner ls` lists the runs")
         })?],
-        None => args.runs.iter().map(|word| store.find_run(word)).collect::<Result<Vec<_>, _>>()?,
+        None => args.which.iter().map(|word| store.find_run(word)).collect::<Result<Vec<_>, _>>()?,
     };
     let sources = ids.iter().map(|id| Source::load(&store, id, &args.models)).collect::<Result<Vec<_>, _>>()?;
     let catalog = Catalog::new(sources);

@@ -121,7 +121,17 @@ impl ServedModel {
             grouping: None,
             roles: None,
         };
-        let (x, _) = self.shape.pipeline.transform(&frame).map_err(|e| fault(e.to_string()))?;
+        let (x, _) = self.shape.pipeline.transform(&frame).map_err(|e| {
+            // Nothing filled it, or the preparation would not have stopped.
+            match notes.iter().find(|n| n.what == What::Missing) {
+                Some(note) => ScoreError::Row {
+                    row: Some(note.row),
+                    column: Some(note.column.clone()),
+                    message: format!("{:?} has no value, and the preparation of the run fills none", note.column),
+                },
+                None => fault(e.to_string()),
+            }
+        })?;
         Ok(Answers { notes, ..self.answer_prepared(&x)? })
     }
 
@@ -149,7 +159,8 @@ impl ServedModel {
             }
             Way::Named { model, classes, otherwise } => {
                 let clusters = model.clusters(x.view()).map_err(failed)?.unwrap_or_default();
-                let class = |c: &i32| classes.binary_search_by_key(c, |(k, _)| *k).map_or(*otherwise, |at| classes[at].1);
+                let class =
+                    |c: &i32| classes.binary_search_by_key(c, |(k, _)| *k).map_or(*otherwise, |at| classes[at].1);
                 Answers {
                     classes: clusters.iter().map(class).collect(),
                     clusters: Some(clusters),

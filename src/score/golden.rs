@@ -19,13 +19,8 @@ impl Said {
     pub fn read(bytes: &[u8]) -> Result<Self, ScoreError> {
         let columns = read_predictions_parquet(bytes)
             .map_err(|e| ScoreError::run(format!("the predictions of the run: {e}"), "run the experiment again"))?;
-        let mut said = Self {
-            ids: Vec::new(),
-            truth: Vec::new(),
-            labels: Vec::new(),
-            probabilities: Vec::new(),
-            clusters: None,
-        };
+        let mut said =
+            Self { ids: Vec::new(), truth: Vec::new(), labels: Vec::new(), probabilities: Vec::new(), clusters: None };
         for column in columns {
             match (column.name.as_str(), column.values) {
                 ("row_id", PlainValues::U64(v)) => said.ids = v,

@@ -40,18 +40,17 @@ struct Reading<'a> {
 pub fn parse_raw(text: &[u8], shape: &Shape, most: usize) -> Result<Instances, ScoreError> {
     let fault = RefCell::new(None);
     let empty = |kind| if kind == RawType::Number { Cells::Numbers(Vec::new()) } else { Cells::Words(Vec::new()) };
-    let mut reading = Reading {
-        shape,
-        most,
-        cells: shape.columns.iter().map(|c| empty(c.kind)).collect(),
-        rows: 0,
-        fault: &fault,
-    };
+    let mut reading =
+        Reading { shape, most, cells: shape.columns.iter().map(|c| empty(c.kind)).collect(), rows: 0, fault: &fault };
     let mut json = serde_json::Deserializer::from_slice(text);
     let read = RowsSeed(&mut reading).deserialize(&mut json).and_then(|()| json.end());
     let (cells, rows) = (reading.cells, reading.rows);
     if let Err(error) = read {
-        return Err(fault.into_inner().unwrap_or_else(|| ScoreError::Syntax(format!("instances: {error}"))));
+        let told = || match error.is_data() {
+            true => ScoreError::Row { row: None, column: None, message: format!("instances: {error}") },
+            false => ScoreError::Syntax(format!("instances: {error}")),
+        };
+        return Err(fault.into_inner().unwrap_or_else(told));
     }
     let columns = shape.columns.iter().zip(cells).map(|(column, cells)| match cells {
         Cells::Numbers(values) => Column::number(column.name.as_str(), values),
@@ -290,7 +289,9 @@ impl CellSeed<'_, '_> {
         match &mut self.reading.cells[self.at] {
             Cells::Numbers(values) if v.abs() <= limit => values.push(v),
             Cells::Numbers(_) => {
-                return Err(self.reading.fail(Some(self.at), format!("expected a number within ±{limit:e}, got {v:e}")));
+                return Err(self
+                    .reading
+                    .fail(Some(self.at), format!("expected a number within ±{limit:e}, got {v:e}")));
             }
             Cells::Words(words) => words.push(Some(format!("{v}"))),
         }

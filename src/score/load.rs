@@ -36,7 +36,7 @@ impl Shape {
     #[must_use]
     pub fn limit(&self, column: usize) -> f64 {
         let seen = self.columns.get(column).and_then(|c| c.range).map_or(0.0, |(a, b)| a.abs().max(b.abs()));
-        (1000.0 * seen).max(1e15).min(f64::MAX)
+        (1000.0 * seen).clamp(1e15, f64::MAX)
     }
 }
 
@@ -144,8 +144,9 @@ impl ServedRun {
                 "run the experiment again, or choose another run: `runner ls`",
             )
         })?;
-        let serving: Serving = serde_json::from_slice(&bytes)
-            .map_err(|e| ScoreError::run(format!("models/serving.json of run {id} cannot be read: {e}"), "run again"))?;
+        let serving: Serving = serde_json::from_slice(&bytes).map_err(|e| {
+            ScoreError::run(format!("models/serving.json of run {id} cannot be read: {e}"), "run again")
+        })?;
         if serving.format > Serving::FORMAT {
             return Err(ScoreError::run(
                 format!(

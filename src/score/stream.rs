@@ -55,7 +55,8 @@ pub fn chunks<E: From<TableError> + From<std::io::Error>>(
     }
     let (mut header, mut before, mut lines, mut first) = (Vec::new(), 0, 0_u64, true);
     loop {
-        let over = input.by_ref().take((CHUNK.saturating_sub(bytes.len())).max(1 << 16) as u64).read_to_end(&mut bytes)? == 0;
+        let over =
+            input.by_ref().take((CHUNK.saturating_sub(bytes.len())).max(1 << 16) as u64).read_to_end(&mut bytes)? == 0;
         let end = if over { bytes.len() } else { last_row_end(&bytes) };
         if end == 0 && !over {
             if bytes.len() > MOST {

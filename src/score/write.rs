@@ -32,7 +32,8 @@ pub fn csv_rows(model: &ServedModel, answers: &Answers, before: usize, probabili
     let mut out = String::new();
     let mut notes = answers.notes.iter().peekable();
     for (row, &class) in answers.classes.iter().enumerate() {
-        let _ = write!(out, "{},{},{},", before + row, cell(model.label(class)), cell(model.group(class).unwrap_or("")));
+        let _ =
+            write!(out, "{},{},{},", before + row, cell(model.label(class)), cell(model.group(class).unwrap_or("")));
         if let Some(scores) = &answers.scores {
             let _ = write!(out, "{}", scores[row]);
         }

@@ -111,7 +111,9 @@ pub(super) async fn read(app: &Shared, headers: &HeaderMap, body: Body, most: us
     match whole.await {
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive")),
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if std::error::Error::source(&error).is_some_and(|s| s.is::<http_body_util::LengthLimitError>()) => {
+        Ok(Err(error))
+            if std::error::Error::source(&error).is_some_and(|s| s.is::<http_body_util::LengthLimitError>()) =>
+        {
             Err(too_large())
         }
         Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body ended too early")),
@@ -164,11 +166,7 @@ fn best<'a>() -> Cow<'a, str> {
     Cow::Borrowed("best")
 }
 
-pub(super) async fn predict(
-    State(app): State<Shared>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) async fn predict(State(app): State<Shared>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     must_be_json(&headers)?;
     let bytes = read(&app, &headers, body, app.config.limits.body).await?;
     let text = if bytes.len() <= SMALL {

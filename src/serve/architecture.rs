@@ -40,9 +40,12 @@ pub(super) async fn architecture(
         for (target, weights) in layer.coefs.columns().into_iter().enumerate() {
             let mut sources: Vec<usize> = (0..weights.len()).collect();
             sources.sort_by(|&a, &b| weights[b].abs().total_cmp(&weights[a].abs()).then(a.cmp(&b)));
-            edges.extend(sources.iter().take(asked.top_k).map(|&source| {
-                json!({"src": source, "tgt": target, "weight": weights[source]})
-            }));
+            edges.extend(
+                sources
+                    .iter()
+                    .take(asked.top_k)
+                    .map(|&source| json!({"src": source, "tgt": target, "weight": weights[source]})),
+            );
         }
         let (inputs, outputs) = layer.coefs.dim();
         json!({"layer_index": index, "input_dim": inputs, "output_dim": outputs, "edges": edges})

@@ -75,11 +75,16 @@ pub(super) async fn batch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Query(asked) =
-        asked.map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, e.body_text()).hint("model, format, proba"))?;
+    let Query(asked) = asked
+        .map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, e.body_text()).hint("model, format, proba"))?;
     let lines = match media_type(&headers).as_str() {
-        "text/csv" | "text/tab-separated-values" | "application/vnd.apache.parquet" | "application/octet-stream"
-        | "application/vnd.apache.arrow.file" | "application/vnd.apache.arrow.stream" | "application/gzip" => false,
+        "text/csv"
+        | "text/tab-separated-values"
+        | "application/vnd.apache.parquet"
+        | "application/octet-stream"
+        | "application/vnd.apache.arrow.file"
+        | "application/vnd.apache.arrow.stream"
+        | "application/gzip" => false,
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => true,
         other => {
             let text = format!("expected a table, got the content type {other:?}");
@@ -182,8 +187,8 @@ impl hyper::body::Body for Flow {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        self.receiver.poll_recv(context).map(|next| {
-            next.map(|part| part.map(Frame::data).map_err(|problem| std::io::Error::other(problem.detail)))
-        })
+        self.receiver
+            .poll_recv(context)
+            .map(|next| next.map(|part| part.map(Frame::data).map_err(|problem| std::io::Error::other(problem.detail))))
     }
 }

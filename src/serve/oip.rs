@@ -33,9 +33,7 @@ fn check_version(version: &str) -> Result<(), Problem> {
 
 pub(super) async fn model(State(app): State<Shared>, Path(name): Path<String>) -> Result<Response, Problem> {
     let model = find(&app.catalog.now(), &name)?;
-    let input = |c: &crate::step::RawColumn| {
-        json!({"name": c.name, "datatype": if c.kind == RawType::Number { "FP64" } else { "BYTES" }, "shape": [-1]})
-    };
+    let input = |c: &crate::step::RawColumn| json!({"name": c.name, "datatype": if c.kind == RawType::Number { "FP64" } else { "BYTES" }, "shape": [-1]});
     let classes = model.shape.pipeline.classes().len();
     let mut outputs = vec![
         json!({"name": "predictions", "datatype": "INT64", "shape": [-1]}),
@@ -148,9 +146,8 @@ fn flat(data: Vec<Json>, out: &mut Vec<Json>) {
 
 /// Tensors to instances.
 fn instances(model: &ServedModel, tensors: &[Tensor], most: usize) -> Result<Vec<Json>, Problem> {
-    const TYPES: [&str; 12] = [
-        "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP32", "FP64", "BYTES",
-    ];
+    const TYPES: [&str; 12] =
+        ["BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP32", "FP64", "BYTES"];
     let bad = |text: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text);
     let columns = &model.shape.columns;
     let Some(first) = tensors.first() else { return Err(bad("inputs: expected at least one tensor, got none".into())) };

@@ -106,9 +106,7 @@ pub(crate) fn describe(app: &App, catalog: &Catalog) -> Json {
         ("500", "A fault of the server"),
         ("503", "Too much at once: try again"),
     ];
-    let get = |id: &str, summary: &str, parameters: Json, responses: Json| {
-        json!({"get": {"operationId": id, "summary": summary, "parameters": parameters, "responses": responses}})
-    };
+    let get = |id: &str, summary: &str, parameters: Json, responses: Json| json!({"get": {"operationId": id, "summary": summary, "parameters": parameters, "responses": responses}});
     let ok = |text: &str, schema: &str, problems: &[(&str, &str)]| {
         answers(text, "application/json", reference(schema), problems)
     };

@@ -30,9 +30,10 @@ pub(super) async fn report(State(app): State<Shared>) -> Result<Response, Proble
 /// The comparison in the folder of the runs.
 pub(super) async fn compare(State(app): State<Shared>) -> Result<Response, Problem> {
     let read = tokio::task::spawn_blocking(move || std::fs::read(app.config.runs.join("compare.html")).ok());
-    read.await.map_err(|_| broken())?.map(html).ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "there is no comparison").hint("make it: runner compare")
-    })
+    read.await
+        .map_err(|_| broken())?
+        .map(html)
+        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no comparison").hint("make it: runner compare"))
 }
 
 /// Swagger UI, from the program itself.

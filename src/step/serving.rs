@@ -86,7 +86,9 @@ pub(super) fn serving(work: &Work<'_>) -> Result<Outcome, StepError> {
                 there.fold(None, |ends, v| Some(ends.map_or((v, v), |(a, b): (f64, f64)| (a.min(v), b.max(v)))));
             RawColumn { name: c.name.clone(), kind: RawType::Number, range, moments: moments(v, &learnt) }
         }
-        Values::Category { .. } => RawColumn { name: c.name.clone(), kind: RawType::Category, range: None, moments: None },
+        Values::Category { .. } => {
+            RawColumn { name: c.name.clone(), kind: RawType::Category, range: None, moments: None }
+        }
     };
     let serving = Serving {
         format: Serving::FORMAT,
@@ -95,8 +97,7 @@ pub(super) fn serving(work: &Work<'_>) -> Result<Outcome, StepError> {
         replay,
         missing_values: work.optional::<Vec<String>>("missing_values")?.unwrap_or_default(),
     };
-    let mut text =
-        serde_json::to_string(&serving).map_err(|e| StepError::Recipe(format!("cannot be written: {e}")))?;
+    let mut text = serde_json::to_string(&serving).map_err(|e| StepError::Recipe(format!("cannot be written: {e}")))?;
     text.push('\n');
     let mut outcome = Outcome::default();
     outcome.notes.facts.push(("raw columns".into(), serving.columns.len().into()));

@@ -21,4 +21,6 @@ mod keys;
 mod malformed;
 mod properties;
 mod scale;
+mod serve;
+mod serve_load;
 mod support;

@@ -25,7 +25,8 @@ impl Work<'_> {
             for operand in expression.columns() {
                 self.operand(operand, p, &place)?;
             }
-            let (column, gaps) = derived(&self.table.columns, self.table.rows(), name, expression).map_err(|e| e.at(&place))?;
+            let (column, gaps) =
+                derived(&self.table.columns, self.table.rows(), name, expression).map_err(|e| e.at(&place))?;
             missing += gaps.iter().map(|(_, n)| n).sum::<u64>();
             entry.counts.extend(gaps.into_iter().map(|(gap, n)| (format!("{} in {name}", gap_name(gap)), n)));
             made.push(column);

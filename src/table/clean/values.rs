@@ -11,6 +11,9 @@ use crate::ml::{Code, Column, MISSING, Values, Warning};
 use crate::param::Name;
 use crate::spec::clean::{ClipValues, ReplaceValues};
 
+/// Least and greatest value, where there is one.
+type Ends = (Option<f64>, Option<f64>);
+
 impl Work<'_> {
     pub(super) fn replace(&mut self, word: &str, place: &str, p: &ReplaceValues) -> Result<(), TableError> {
         let mut entry = self.entry(word);
@@ -59,7 +62,7 @@ impl Work<'_> {
             }
         };
         let learnt = self.learnt();
-        let held: Vec<(String, u64, (Option<f64>, Option<f64>))> = self
+        let held: Vec<(String, u64, Ends)> = self
             .table
             .columns
             .par_iter_mut()
@@ -88,11 +91,9 @@ impl Work<'_> {
         entry.counts.push(("clipped cells".into(), held.iter().map(|(_, n, _)| n).sum()));
         let limits = held.iter().map(|(name, _, (min, max))| (name.clone(), *min, *max)).collect();
         self.replay.steps.push(RowStep::Clip { columns: limits });
-        entry
-            .counts
-            .extend(held.into_iter()
-                .filter(|(_, n, _)| *n > 0)
-                .map(|(name, n, _)| (format!("clipped cells in {name}"), n)));
+        entry.counts.extend(
+            held.into_iter().filter(|(_, n, _)| *n > 0).map(|(name, n, _)| (format!("clipped cells in {name}"), n)),
+        );
         self.ledger.push(entry);
         Ok(())
     }
