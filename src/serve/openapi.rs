@@ -54,6 +54,8 @@ fn predict_request(app: &App, catalog: &Catalog) -> Json {
         let value = json!({"type": "number", "minimum": -PREPARED, "maximum": PREPARED});
         let prepared = json!({"type": "array", "items": value, "minItems": features, "maxItems": features});
         let request = |input: &str, instances: Json, required: &[&str]| {
+            // Left out, the winner is meant.
+            let required: Vec<&str> = required.iter().copied().chain((name != "best").then_some("model")).collect();
             json!({
                 "type": "object",
                 "additionalProperties": false,
@@ -62,11 +64,12 @@ fn predict_request(app: &App, catalog: &Catalog) -> Json {
             })
         };
         [
-            request("raw", list_of(json!({"anyOf": [object, list]})), &["model", "instances"]),
-            request("prepared", list_of(prepared), &["model", "instances", "input"]),
+            request("raw", list_of(json!({"anyOf": [object, list]})), &["instances"]),
+            request("prepared", list_of(prepared), &["instances", "input"]),
         ]
     };
-    let models = catalog.names().iter().filter(|(_, m)| m.refused().is_none()).map(|(n, m)| (n.as_str(), &**m));
+    let models = catalog.all_names().filter_map(|name| Some((name, &**catalog.model(name)?)));
+    let models = models.filter(|(_, m)| m.refused().is_none());
     json!({"anyOf": models.flat_map(one).collect::<Vec<_>>()})
 }
 
@@ -85,9 +88,12 @@ fn answers(ok: &str, kind: &str, schema: Json, problems: &[(&str, &str)]) -> Jso
 
 /// The whole document.
 pub(crate) fn describe(app: &App, catalog: &Catalog) -> Json {
-    let served: Vec<&str> =
-        catalog.names().iter().filter(|(_, m)| m.refused().is_none()).map(|(n, _)| n.as_str()).collect();
-    let all: Vec<&str> = catalog.names().iter().map(|(n, _)| n.as_str()).collect();
+    let of = |wanted: &dyn Fn(&ServedModel) -> bool| -> Vec<&str> {
+        catalog.all_names().filter(|name| catalog.model(name).is_some_and(|m| wanted(m))).collect()
+    };
+    let served = of(&|m| m.refused().is_none());
+    let networks = of(&|m| m.fitted().is_some_and(|m| m.network().is_some()));
+    let all = of(&|_| true);
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let path_name = |schema: Json| json!({"name": "name", "in": "path", "required": true, "schema": schema});
     let version = json!({"name": "version", "in": "path", "required": true, "schema": {"const": "1"}});
@@ -135,7 +141,7 @@ pub(crate) fn describe(app: &App, catalog: &Catalog) -> Json {
             "/api/v1/models": get("models", "All models by name", json!([]), ok("Models", "Models", &[])),
             "/api/v1/models/{name}": get("model", "One model", json!([name]), ok("The model", "Model", &[none])),
             "/api/v1/model-architecture/{name}": get(
-                "architecture", "Layers and strongest edges of a network", json!([name, top_k]),
+                "architecture", "Layers and strongest edges of a network", json!([path_name(json!({"type": "string", "enum": if networks.is_empty() { &all } else { &networks }})), top_k]),
                 answers("Layers", "application/json", json!({"type": "object"}), &[
                     ("400", "The model is no network"), none, refused, ("422", "A bad top_k"),
                 ]),
@@ -196,7 +202,7 @@ pub(crate) fn describe(app: &App, catalog: &Catalog) -> Json {
             }
         }
     }
-    batch(&mut document, &served);
+    batch(&mut document, catalog, &served);
     document
 }
 
@@ -221,19 +227,41 @@ fn infer_request(app: &App, catalog: &Catalog) -> Json {
             RawType::Category => json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"}),
         };
         let datatype = if c.kind == RawType::Number { "FP64" } else { "BYTES" };
-        json!({"type": "object", "additionalProperties": false, "required": ["name", "shape", "datatype", "data"], "properties": {
+        json!({"type": "object", "required": ["name", "shape", "datatype", "data"], "properties": {
             "name": {"const": c.name}, "shape": {"const": [1]}, "datatype": {"const": datatype},
             "data": {"type": "array", "items": value, "minItems": 1, "maxItems": 1},
         }})
     });
     let n = model.shape.columns.len().min(app.config.limits.rows);
-    json!({"type": "object", "additionalProperties": false, "required": ["inputs"], "properties": {
+    json!({"type": "object", "required": ["inputs"], "properties": {
         "id": {"type": "string"},
         "inputs": {"type": "array", "prefixItems": tensors.collect::<Vec<_>>(), "items": false, "minItems": n, "maxItems": n},
     }})
 }
 
-fn batch(document: &mut Json, served: &[&str]) {
+/// What the smallest table and the smallest line look like, as patterns; Parquet and Arrow have none.
+fn tables(catalog: &Catalog) -> Option<(String, String)> {
+    let (_, model) = catalog.names().iter().find(|(_, m)| m.refused().is_none())?;
+    let columns = &model.shape.columns;
+    let escape = |name: &str| -> String {
+        name.chars().flat_map(|c| (!c.is_alphanumeric() && c != ' ').then_some('\\').into_iter().chain([c])).collect()
+    };
+    let header: Vec<String> = columns.iter().map(|c| escape(&c.name)).collect();
+    let cells = |word: &'static str| {
+        columns
+            .iter()
+            .map(|c| if c.kind == RawType::Number { "[1-9][0-9]{0,3}" } else { word })
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    Some((
+        format!("^{}\n{}\n$", header.join(","), cells("[a-z]{1,8}")),
+        format!("^\\[{}\\]\n$", cells("\"[a-z]{1,8}\"")),
+    ))
+}
+
+fn batch(document: &mut Json, catalog: &Catalog, served: &[&str]) {
+    let (csv, lines) = tables(catalog).unwrap_or_default();
     let query = |name: &str, schema: Json| json!({"name": name, "in": "query", "schema": schema});
     document["paths"]["/api/v1/predict/batch"] = json!({"post": {
         "operationId": "batch",
@@ -244,9 +272,8 @@ fn batch(document: &mut Json, served: &[&str]) {
             query("proba", json!({"type": "boolean", "default": false})),
         ],
         "requestBody": {"required": true, "content": {
-            "text/csv": {"schema": {"type": "string"}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "text/csv": {"schema": {"type": "string", "pattern": csv}},
+            "application/x-ndjson": {"schema": {"type": "string", "pattern": lines}},
         }},
         "responses": {
             "200": {"description": "Answers", "content": {

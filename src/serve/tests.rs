@@ -99,5 +99,5 @@ fn bodies_have_a_limit_and_a_type() {
     assert_eq!(post("application/json; charset=utf-8", vec![b' '; 100]), 400);
     assert_eq!(post("text/plain", b"{}".to_vec()), 415);
     assert_eq!(post("application/json", vec![0xff, 0xfe]), 400);
-    assert_eq!(post("application/json", vec![b'['; 100]), 400);
+    assert_eq!(post("application/json", vec![b'['; 100]), 422);
 }

@@ -18,6 +18,7 @@ mod grouping;
 mod guard;
 pub mod guess;
 mod header;
+mod mixed;
 mod npy;
 mod npz;
 mod number;

@@ -430,3 +430,24 @@ fn it_is_safe_unless_told_otherwise() {
     assert_eq!(status, 200, "{answer}");
     assert_eq!(server.end(), Some(0));
 }
+
+#[test]
+fn the_curl_lines_of_the_readme_work() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        super::support::passed_over("the_curl_lines_of_the_readme_work: there is no curl");
+        return;
+    }
+    let place = Place::new();
+    place.run(&["run", root().join("experiments/baseline.yaml").to_str().unwrap(), "-q"]).exits(0);
+    let server = Server::start(&place, &[]);
+    let readme = fs::read_to_string(root().join("README.md")).unwrap().replace("\\\n", "");
+    let lines: Vec<&str> = readme.lines().filter(|l| l.starts_with("curl ") && l.contains("127.0.0.1:8000")).collect();
+    assert_eq!(lines.len(), 2);
+    let ask = |line: &str| {
+        let line = line.replace("127.0.0.1:8000", &server.addr);
+        String::from_utf8(Command::new("sh").args(["-c", &line]).output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(ask(lines[0]), r#"{"status":"ok"}"#);
+    let answer: Json = serde_json::from_str(&ask(lines[1])).unwrap();
+    assert_eq!(answer["labels"].as_array().map(Vec::len), Some(1), "{answer}");
+}
