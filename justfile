@@ -39,12 +39,20 @@ browser *ARGS:
     cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
     node tests/browser/pages.mjs {{ARGS}}
 
+# Time the server beside two FastAPI servers, with wrk (needs RUNNER_DATA_DIR): --seconds, --rounds.
+bench-serve *ARGS:
+    scripts/test packages
+    command -v wrk >/dev/null || apt-get install -y -qq wrk
+    [ -x target/peers-venv/bin/uvicorn ] || (python3 -m venv target/peers-venv && target/peers-venv/bin/pip install -q --no-deps -r scripts/peers/requirements.txt)
+    cargo build --release
+    RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" python3 scripts/bench_serve.py {{ARGS}}
+
 # Write tests/golden/*.json anew with the pinned scikit-learn (needs RUNNER_DATA_DIR, see docs/data.md).
 golden:
     scripts/test packages venv
     RUNNER_DATA_DIR="${RUNNER_DATA_DIR:-../shared/data}" target/venv/bin/python scripts/golden.py
 
-# The long tests, left out of `test`: 1,000 kills, 100 rounds of eight processes, a store of 100,000 results.
+# The long tests, left out of `test`: 1,000 kills, 100 rounds of eight processes, ten minutes of load on the server, a store of 100,000 results.
 soak:
     cargo test --release -- --ignored --nocapture --test-threads=1
 

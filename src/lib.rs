@@ -18,6 +18,8 @@ pub mod plan;
 pub mod plot;
 pub mod record;
 pub mod report;
+pub mod score;
+pub mod serve;
 pub mod spec;
 pub mod step;
 pub mod store;

@@ -8,8 +8,10 @@ use super::Output;
 use super::out::Out;
 use crate::exec::ExecError;
 use crate::record::{Problem, ProblemKind, RunRecord, RunStatus};
+use crate::score::ScoreError;
 use crate::spec::{Experiment, SpecError};
 use crate::store::StoreError;
+use crate::table::TableError;
 
 /// Exit codes. 0 is success.
 pub(super) const STEP: u8 = 1;
@@ -92,6 +94,35 @@ impl From<StoreError> for Failure {
             StoreError::NoSuchRun(_) => problem(ProblemKind::User).hint("`runner ls` lists the runs"),
         }
         .into()
+    }
+}
+
+impl From<ScoreError> for Failure {
+    fn from(error: ScoreError) -> Self {
+        let problem = |kind, text: String| Problem::new(kind, text);
+        match error {
+            ScoreError::Run { message, hint } => problem(ProblemKind::User, message).hint(hint),
+            ScoreError::Golden(message) => problem(ProblemKind::Machine, message)
+                .hint("nothing is served: use the version of runner that made the run, or run the experiment again"),
+            ScoreError::Row { row, message, .. } => match row {
+                Some(row) => problem(ProblemKind::User, format!("row {row}: {message}")),
+                None => problem(ProblemKind::User, message),
+            },
+            ScoreError::Syntax(message) => problem(ProblemKind::User, message),
+        }
+        .into()
+    }
+}
+
+impl From<TableError> for Failure {
+    fn from(error: TableError) -> Self {
+        let shown_place = error.file.as_ref().map(|file| match error.line {
+            Some(line) => format!("{file}:{line}"),
+            None => file.clone(),
+        });
+        let mut problem = Problem::new(ProblemKind::User, error.message);
+        problem.hints = error.hints;
+        Self::Problems(vec![Placed { problem, shown_place }])
     }
 }
 

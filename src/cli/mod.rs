@@ -12,8 +12,10 @@ mod look;
 mod ls;
 mod out;
 mod plan;
+mod predict;
 mod report;
 mod run;
+mod serve;
 mod show;
 mod terminal;
 mod verify;
@@ -200,6 +202,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Answers the rows of a table with a fitted model of a run
+    Predict(predict::PredictArgs),
+    /// Serves the models of runs over HTTP
+    Serve(serve::ServeArgs),
     /// Prints the JSON Schema of experiment files
     Schema,
     /// Explains a parameter, such as `models.random_forest.max_features`
@@ -270,6 +276,8 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Fsck { repair, output } => (keep::fsck(&place, repair, output, &mut out), output),
         Command::Export { run, to } => (keep::export(&run, &to, &place, &mut out), Output::Text),
         Command::Import { from, output } => (keep::import(&from, &place, output, &mut out), output),
+        Command::Predict(args) => (predict::predict(&args, &place, &mut out), Output::Text),
+        Command::Serve(args) => (serve::serve(&args, &place, &mut out), Output::Text),
         Command::Schema => (check::schema(&mut out), Output::Text),
         Command::Explain { path } => (check::explain(&path, &mut out), Output::Text),
         Command::Ls { output } => (ls::ls(&place, output, &mut out), output),

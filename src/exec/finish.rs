@@ -102,6 +102,9 @@ pub fn finish(
     if let Some(stored) = ran.entries.get(&plan.prepare).and_then(|e| e.outputs.get("pipeline")) {
         write(record, "models/pipeline.bin", &store.get(stored)?)?;
     }
+    if let Some(stored) = ran.entries.get(&plan.serving).and_then(|e| e.outputs.get("serving.json")) {
+        write(record, "models/serving.json", &store.get(stored)?)?;
+    }
     if let Some(winner) = record.winner.clone() {
         let mut text = serde_json::to_string_pretty(&winner).unwrap_or_default();
         text.push('\n');

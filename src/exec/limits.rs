@@ -32,7 +32,7 @@ pub(super) fn width(recipe: &Recipe) -> Width {
             "mlp" | "decision_tree" | "gaussian_nb" | "knn" | "majority" => Width::One,
             _ => Width::All,
         },
-        StepKind::Split | StepKind::Publish => Width::One,
+        StepKind::Split | StepKind::Publish | StepKind::Serving => Width::One,
         _ => Width::All,
     }
 }

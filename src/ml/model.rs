@@ -259,6 +259,12 @@ impl FittedModel {
         }
     }
 
+    /// The network, for an MLP.
+    #[must_use]
+    pub fn network(&self) -> Option<&MlpModel> {
+        if let State::Mlp(model) = &self.state { Some(model) } else { None }
+    }
+
     /// Training loss by epoch, for an MLP.
     #[must_use]
     pub fn loss_curve(&self) -> Option<&[f64]> {

@@ -285,9 +285,20 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
         ("balanced", balanced, "train"),
     ];
     let publish = b.add(publish);
+    let missing: Vec<&str> = e.dataset.missing_values.iter().map(|n| n.0.trim()).collect();
+    let mut serving = Draft::new(StepKind::Serving, "serving", "", json!({"missing_values": missing}));
+    serving.inputs = vec![
+        ("table", source, "table"),
+        ("frame", clean, "frame"),
+        ("replay", clean, "replay"),
+        ("split", split, "split"),
+        ("pipeline", prepare, "pipeline"),
+        ("test", prepare, "test"),
+    ];
+    let serving = b.add(serving);
     let data = DataSteps { source, clean, prepare, balanced };
     let draw = figures(&mut b, &data, &models, seed("examine"));
-    Plan { steps: b.steps, models, clean, prepare, publish, draw }
+    Plan { steps: b.steps, models, clean, prepare, publish, serving, draw }
 }
 
 /// Where figures take the data from.

@@ -75,6 +75,8 @@ pub struct Plan {
     pub prepare: usize,
     /// Step that writes the published data files.
     pub publish: usize,
+    /// Step that keeps what it takes to serve the models.
+    pub serving: usize,
     /// Steps that draw the pictures of the run folder; none of a plan without figures.
     pub draw: Vec<usize>,
 }

@@ -30,6 +30,8 @@ pub enum StepKind {
     Judge,
     /// Writes the published data files.
     Publish,
+    /// Keeps what it takes to serve the models.
+    Serving,
     /// Numbers that the figures of the data show.
     Survey,
     /// Numbers that the figures of a model show.
@@ -40,7 +42,7 @@ pub enum StepKind {
 
 impl StepKind {
     /// Every kind, in the order of a plan.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Source,
         Self::Clean,
         Self::Split,
@@ -50,6 +52,7 @@ impl StepKind {
         Self::Predict,
         Self::Judge,
         Self::Publish,
+        Self::Serving,
         Self::Survey,
         Self::Examine,
         Self::Draw,
@@ -74,6 +77,7 @@ impl StepKind {
             Self::Predict => "predict",
             Self::Judge => "judge",
             Self::Publish => "publish",
+            Self::Serving => "serving",
             Self::Survey => "survey",
             Self::Examine => "examine",
             Self::Draw => "draw",
@@ -83,7 +87,9 @@ impl StepKind {
 
 /// Algorithm versions above 1: step kind, model kind (of a fit, else empty), version. Raise one whenever the same recipe
 /// would give other bytes, and say in `docs/record.md` what changed.
-const RAISED: [(StepKind, &str, u32); 10] = [
+const RAISED: [(StepKind, &str, u32); 11] = [
+    // 2: also gives what it did to the values of a row.
+    (StepKind::Clean, "", 2),
     // 2: `quantile` rounds its shares as scikit-learn does. 3: the forest of `select` draws features in another order.
     (StepKind::Prepare, "", 3),
     // 2: SMOTE refuses codes; its settings are below `balance`.

@@ -16,8 +16,9 @@ fn fault(path: &[&str], message: impl Into<String>, hint: impl Into<String>) -> 
 }
 
 /// The kinds of step, as `limits.timeouts` names them. A test holds them against those of the plan.
-pub const STEP_KINDS: [&str; 12] = [
-    "source", "clean", "split", "prepare", "balance", "fit", "predict", "judge", "publish", "survey", "examine", "draw",
+pub const STEP_KINDS: [&str; 13] = [
+    "source", "clean", "split", "prepare", "balance", "fit", "predict", "judge", "publish", "serving", "survey",
+    "examine", "draw",
 ];
 
 /// Names in `limits.timeouts` that fit no step.

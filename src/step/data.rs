@@ -51,7 +51,8 @@ pub(super) fn source(work: &Work<'_>) -> Result<Outcome, StepError> {
 pub(super) fn clean(work: &Work<'_>) -> Result<Outcome, StepError> {
     let dataset: DatasetSpec = work.parameter("dataset")?;
     let steps: Vec<CleanStep> = work.parameter("steps")?;
-    let (frame, ledger, warnings) = table::clean(work.input("table")?.table()?.clone(), &dataset, &steps)?;
+    let (frame, ledger, warnings, replay) =
+        table::clean_with_replay(work.input("table")?.table()?.clone(), &dataset, &steps)?;
     let mut outcome = Outcome::default();
     if work.recipe.inputs.contains_key("balanced") {
         let (balanced, _, _) = table::clean(work.input("balanced")?.table()?.clone(), &dataset, &steps)?;
@@ -68,6 +69,8 @@ pub(super) fn clean(work: &Work<'_>) -> Result<Outcome, StepError> {
         outcome.notes.facts.push((SAMPLED_AWAY.into(), by_class.into()));
     }
     outcome.outputs.insert("frame".into(), Artifact::Frame(frame));
+    let replay = serde_json::to_vec(&replay).map_err(|e| StepError::Recipe(format!("cannot be written: {e}")))?;
+    outcome.outputs.insert("replay".into(), Artifact::File(replay));
     Ok(outcome)
 }
 

@@ -6,6 +6,7 @@ mod data;
 mod figures;
 mod model;
 mod publish;
+mod serving;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use artifact::{Artifact, Predictions};
 pub use data::SAMPLED_AWAY;
+pub use serving::{RawColumn, RawType, RawValue, Serving};
 
 use crate::digest::Seed;
 use crate::ml::{MlError, Numerics, Progress};
@@ -133,6 +135,7 @@ pub fn run(work: &Work<'_>) -> Result<Outcome, StepError> {
         StepKind::Predict => model::predict(work),
         StepKind::Judge => model::judge(work),
         StepKind::Publish => publish::publish(work),
+        StepKind::Serving => serving::serving(work),
         StepKind::Survey => figures::survey(work),
         StepKind::Examine => figures::examine(work),
         StepKind::Draw => figures::draw(work),

@@ -1,6 +1,9 @@
 //! The steps of `clean:`, in order, and the ledger of what they did.
 
 mod derive;
+mod replay;
+#[cfg(test)]
+mod replay_tests;
 mod sample;
 #[cfg(test)]
 mod value_tests;
@@ -17,6 +20,7 @@ use crate::ml::{Code, Frame, LedgerEntry, Role, Values, Warning};
 use crate::param::Name;
 use crate::spec::dataset::{CleanStep, DatasetSpec, DropCorrelated, Missing};
 
+pub use replay::{Replay, RowStep};
 pub use sample::sampled_away;
 
 /// Does `dataset.missing`, then `steps` in order, and builds the frame. With separate test files, choices about columns
@@ -30,8 +34,22 @@ pub fn clean(
     dataset: &DatasetSpec,
     steps: &[CleanStep],
 ) -> Result<(Frame, Vec<LedgerEntry>, Vec<Warning>), TableError> {
+    clean_with_replay(table, dataset, steps).map(|(frame, ledger, warnings, _)| (frame, ledger, warnings))
+}
+
+/// The same, and what was done to the values of a row, for rows that come later.
+///
+/// # Errors
+/// As [`clean`].
+pub fn clean_with_replay(
+    table: Table,
+    dataset: &DatasetSpec,
+    steps: &[CleanStep],
+) -> Result<(Frame, Vec<LedgerEntry>, Vec<Warning>, Replay), TableError> {
     let dataset = &*with_target(dataset, &table)?;
-    let mut work = Work { classes: 0, table, dataset, gone: Vec::new(), ledger: Vec::new(), warnings: Vec::new() };
+    let replay = Replay::default();
+    let mut work =
+        Work { classes: 0, table, dataset, gone: Vec::new(), ledger: Vec::new(), warnings: Vec::new(), replay };
     work.classes = work.count_classes();
     if dataset.missing == Missing::Drop {
         let columns = work.looked_at();
@@ -40,10 +58,10 @@ pub fn clean(
     for (i, step) in steps.iter().enumerate() {
         work.step(step, &format!("clean.{i}"))?;
     }
-    let Work { table, ledger, mut warnings, .. } = work;
+    let Work { table, ledger, mut warnings, replay, .. } = work;
     let (frame, more) = frame(table, dataset)?;
     warnings.extend(more);
-    Ok((frame, ledger, warnings))
+    Ok((frame, ledger, warnings, replay))
 }
 
 struct Work<'a> {
@@ -55,6 +73,8 @@ struct Work<'a> {
     warnings: Vec<Warning>,
     /// Classes among the rows that may be learnt from.
     classes: usize,
+    /// What was done to the values of every row.
+    replay: Replay,
 }
 
 impl Work<'_> {
@@ -169,6 +189,7 @@ impl Work<'_> {
         entry.note = note;
         self.gone.extend(entry.dropped_columns.iter().map(|n| (n.clone(), format!("{place} ({word})"))));
         let dropped = entry.dropped_columns.len();
+        self.replay.steps.push(RowStep::Drop { columns: entry.dropped_columns.clone() });
         self.ledger.push(entry);
         if self.features().is_empty() {
             return Err(TableError::new(format!("no feature is left: {word} dropped {}", count(dropped, "column")))
@@ -205,32 +226,18 @@ impl Work<'_> {
         self.drop_columns(word, place, Some(note), |c| dropped.iter().any(|d| *d == c))
     }
 
-    /// NumPy's rule: multiply by a power of ten, round halves to even, divide. A value whose product overflows has no
-    /// decimals to lose and stays.
     fn round(&mut self, word: &str, decimals: usize) {
         let mut entry = self.entry(word);
-        let factor = 10_f64.powi(decimals as i32);
-        let rounded = |v: f64| {
-            let product = v * factor;
-            if product.is_infinite() { v } else { product.round_ties_even() / factor }
-        };
         let features = self.features();
         let changed: u64 = self
             .table
             .columns
             .par_iter_mut()
             .filter(|c| Table::is_numeric(c) && features.contains(&c.name))
-            .map(|c| {
-                let Values::Number(values) = &mut c.values else { return 0 };
-                let mut changed = 0;
-                for v in values {
-                    let new = rounded(*v);
-                    changed += u64::from(new != *v && !v.is_nan());
-                    *v = new;
-                }
-                changed
-            })
+            .map(|c| if let Values::Number(values) = &mut c.values { values::round(values, decimals) } else { 0 })
             .sum();
+        let numeric = self.table.columns.iter().filter(|c| Table::is_numeric(c) && features.contains(&c.name));
+        self.replay.steps.push(RowStep::Round { columns: numeric.map(|c| c.name.clone()).collect(), decimals });
         entry.note = Some(format!("decimals: {decimals}"));
         entry.counts.push(("rounded cells".into(), changed));
         self.ledger.push(entry);

@@ -18,6 +18,7 @@ mod grouping;
 mod guard;
 pub mod guess;
 mod header;
+mod mixed;
 mod npy;
 mod npz;
 mod number;
@@ -30,11 +31,11 @@ mod typing;
 mod unpack;
 mod words;
 
-pub use clean::{clean, sampled_away};
+pub use clean::{Replay, RowStep, clean, clean_with_replay, sampled_away};
 pub use error::TableError;
 pub use header::{FirstLine, first_line};
 pub use npz::{NpzArrays, read_npz, write_npz};
 pub use predictions::{PlainColumn, PlainValues, read_predictions_parquet, write_predictions_parquet};
-pub use read::{Input, Table, read_loosely, read_table};
+pub use read::{Input, Table, read_loosely, read_rows, read_table};
 
 use profile::is_missing_marker;

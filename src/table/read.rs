@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrow::{self, ArrowTable};
 use super::error::{count, quote, shorten};
+use super::mixed::mixed_columns;
 use super::parquet::ParquetFile;
 use super::scan::{Scan, scan};
 use super::typing::{Missing, Mixed, Part, Typed, Want, Wanted, Words};
@@ -62,15 +63,20 @@ enum Source<'a> {
 }
 
 /// One file and where in it the columns of the table are.
-struct Loaded<'a> {
-    input: &'a Input<'a>,
+pub(super) struct Loaded<'a> {
+    pub input: &'a Input<'a>,
     source: Source<'a>,
     /// For every column of the table, its place in this file.
     order: Vec<usize>,
-    rows: usize,
+    pub rows: usize,
 }
 
 impl<'a> Loaded<'a> {
+    /// The line of a text file that a row is on.
+    pub fn line(&self, row: usize) -> Option<u64> {
+        if let Source::Text(scan) = &self.source { scan.place(row).map(|(_, line)| line) } else { None }
+    }
+
     /// The columns as wanted, in the order of the table.
     fn columns(&self, wants: &[Want], missing: &Missing) -> Result<Vec<Option<Part<'a>>>, TableError> {
         let mut its = vec![Want::Skip; wants.len()];
@@ -103,7 +109,7 @@ pub fn read_table(
     files: &[Input<'_>],
     dataset: &DatasetSpec,
 ) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
-    read_wanted(files, dataset, &|name| wanted(name, dataset))
+    read_wanted(files, dataset, 0, &|name| wanted(name, dataset))
 }
 
 /// The same for a table of which nothing is known yet: a column half numbers, half words is words.
@@ -114,12 +120,35 @@ pub fn read_loosely(
     files: &[Input<'_>],
     dataset: &DatasetSpec,
 ) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
-    read_wanted(files, dataset, &|_| Wanted::Aside)
+    read_wanted(files, dataset, 0, &|_| Wanted::Aside)
+}
+
+/// Some rows of a table whose types are known: `typed` gives that of a column, `None` for one that does not matter.
+/// `before` is the number of rows that came before, for messages. Nothing else of `dataset` counts but how files are read.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_rows(
+    input: &Input<'_>,
+    dataset: &DatasetSpec,
+    typed: &(dyn Fn(&str) -> Option<ColumnType> + Sync),
+    before: usize,
+) -> Result<Table, TableError> {
+    let reading = DatasetSpec {
+        columns: dataset.columns.clone(),
+        separator: dataset.separator,
+        encoding: dataset.encoding,
+        missing_values: dataset.missing_values.clone(),
+        ..DatasetSpec::default()
+    };
+    let wanted = |name: &str| typed(name).map_or(Wanted::Aside, Wanted::Declared);
+    read_wanted(std::slice::from_ref(input), &reading, before, &wanted).map(|(table, ..)| table)
 }
 
 fn read_wanted(
     files: &[Input<'_>],
     dataset: &DatasetSpec,
+    before: usize,
     wanted: &(dyn Fn(&str) -> Wanted + Sync),
 ) -> Result<(Table, Vec<LedgerEntry>, Vec<Warning>), TableError> {
     let mut warnings = Vec::new();
@@ -171,7 +200,7 @@ fn read_wanted(
     if loaded.is_empty() {
         return Err(TableError::new("no file to read").at("dataset.path"));
     }
-    let columns = typed(&names, &loaded, &missing, dataset, wanted)?;
+    let columns = typed(&names, &loaded, &missing, before, wanted)?;
 
     let rows: usize = loaded.iter().map(|f| f.rows).sum();
     let roles = loaded.iter().any(|f| f.input.role.is_some()).then(|| {
@@ -190,7 +219,7 @@ fn typed(
     names: &[String],
     files: &[Loaded<'_>],
     missing: &Missing,
-    dataset: &DatasetSpec,
+    before: usize,
     wanted: &(dyn Fn(&str) -> Wanted + Sync),
 ) -> Result<Vec<Typed>, TableError> {
     let wanted: Vec<Wanted> = names.iter().map(|n| wanted(n)).collect();
@@ -240,7 +269,7 @@ fn typed(
         })
         .collect();
     if columns.iter().any(Result::is_err) {
-        return Err(mixed_columns(names, &columns, files, dataset));
+        return Err(mixed_columns(names, &columns, files, before, wanted.as_slice()));
     }
     Ok(columns.into_iter().flatten().collect())
 }
@@ -414,60 +443,6 @@ fn wanted(name: &str, dataset: &DatasetSpec) -> Wanted {
         None if dataset.keep_aside.iter().any(|n| n.0 == name) => Wanted::Aside,
         None => Wanted::Feature,
     }
-}
-
-/// The error for columns half numbers, half words: the first in full, the others by name.
-fn mixed_columns(
-    names: &[String],
-    columns: &[Result<Typed, Mixed>],
-    files: &[Loaded<'_>],
-    dataset: &DatasetSpec,
-) -> TableError {
-    let bad: Vec<(&String, &Mixed)> =
-        names.iter().zip(columns).filter_map(|(n, c)| c.as_ref().err().map(|m| (n, m))).collect();
-    let Some((name, first)) = bad.first() else { return TableError::new("no column is mixed") };
-    let (mut row, value) = (first.first.0, &first.first.1);
-    let mut place = None;
-    for file in files {
-        if row < file.rows {
-            let line = if let Source::Text(scan) = &file.source { scan.place(row).map(|(_, line)| line) } else { None };
-            place = Some((file.input.name, line));
-            break;
-        }
-        row -= file.rows;
-    }
-    let (numbers, words) = (count(first.numbers as usize, "number"), count(first.words as usize, "other value"));
-    let declared = matches!(dataset.types.get(*name), Some(ColumnType::Number));
-    let (column, shown) = (quote(name), quote(value));
-    let mut message = if declared {
-        format!("column {column} is declared a number but holds {words} beside {numbers}")
-    } else {
-        format!("column {column} is half numbers, half words: {numbers} and {words}")
-    };
-    message += &format!("; the first to stand out is {shown} in row {}", first.first.0 + 1);
-    if bad.len() > 1 {
-        let others: Vec<String> = bad[1..].iter().map(|(n, _)| quote(n)).collect();
-        message += &format!(" (likewise the columns {})", shorten(&others, 10));
-    }
-    let mut error = TableError::new(message).at("dataset.types");
-    if let Some((file, line)) = place {
-        error = error.in_file(file);
-        error.line = line;
-    }
-    if value.parse::<f64>().is_err() && value.len() <= 100 {
-        error = error.hint(format!(
-            "if {shown} means a missing value, list it: dataset.missing_values: [{}]",
-            serde_json::Value::from(value.as_str())
-        ));
-    }
-    error.hint(format!("if the column holds words, declare it: dataset.types: {{{}: category}}", yaml_key(name)))
-}
-
-/// A name as a key in a YAML flow map.
-fn yaml_key(name: &str) -> String {
-    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '/' | '.'))
-        && name.starts_with(char::is_alphabetic);
-    if plain { name.to_owned() } else { serde_json::Value::from(name).to_string() }
 }
 
 impl Table {

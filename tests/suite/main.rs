@@ -24,4 +24,6 @@ mod malformed;
 mod properties;
 mod report;
 mod scale;
+mod serve;
+mod serve_load;
 mod support;

@@ -26,6 +26,11 @@ pub fn data_dir(test: &str) -> Option<PathBuf> {
     there.then_some(wanted)
 }
 
+/// Says why a test did nothing.
+pub fn passed_over(why: &str) {
+    eprintln!("passed over: {why}");
+}
+
 /// What a command did.
 #[derive(Debug)]
 pub struct Done {

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::super::{Table, TableError};
-use super::Work;
+use super::super::TableError;
+use super::{RowStep, Work};
 use crate::expression::{Expression, Gap};
 use crate::ml::{Column, Values};
 use crate::param::Name;
@@ -25,7 +25,8 @@ impl Work<'_> {
             for operand in expression.columns() {
                 self.operand(operand, p, &place)?;
             }
-            let (column, gaps) = derived(&self.table, name, expression).map_err(|e| e.at(&place))?;
+            let (column, gaps) =
+                derived(&self.table.columns, self.table.rows(), name, expression).map_err(|e| e.at(&place))?;
             missing += gaps.iter().map(|(_, n)| n).sum::<u64>();
             entry.counts.extend(gaps.into_iter().map(|(gap, n)| (format!("{} in {name}", gap_name(gap)), n)));
             made.push(column);
@@ -34,6 +35,7 @@ impl Work<'_> {
         let formulas: Vec<String> = p.columns.iter().map(|(name, e)| format!("{name} = {}", e.text())).collect();
         entry.note = Some(formulas.join("; "));
         self.table.columns.extend(made);
+        self.replay.steps.push(RowStep::Derive { columns: p.columns.clone() });
         entry.columns_after = self.table.columns.len() as u64;
         self.ledger.push(entry);
         Ok(())
@@ -66,18 +68,23 @@ impl Work<'_> {
 }
 
 /// The new column, and the rows without a value by reason.
-fn derived(table: &Table, name: &str, of: &Expression) -> Result<(Column, Vec<(Gap, u64)>), TableError> {
+pub(super) fn derived(
+    table: &[Column],
+    rows: usize,
+    name: &str,
+    of: &Expression,
+) -> Result<(Column, Vec<(Gap, u64)>), TableError> {
     let columns: Vec<&[f64]> = of
         .columns()
         .iter()
-        .map(|operand| match table.column(operand).map(|c| &c.values) {
+        .map(|operand| match table.iter().find(|c| c.name == *operand).map(|c| &c.values) {
             Some(Values::Number(values)) => Ok(values.as_slice()),
             _ => Err(TableError::new(format!("column {operand:?} holds words, so nothing can be worked out from it"))
                 .hint("turn its words into numbers first: `replace: {columns: …, values: {…}}`")),
         })
         .collect::<Result<_, _>>()?;
     let bound = of.over(columns);
-    let mut values = vec![f64::NAN; table.rows()];
+    let mut values = vec![f64::NAN; rows];
     let gaps: Vec<Vec<Gap>> = values
         .par_chunks_mut(BLOCK)
         .enumerate()

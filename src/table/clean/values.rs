@@ -6,21 +6,26 @@ use rayon::prelude::*;
 
 use super::super::error::{count, shorten};
 use super::super::{Table, TableError};
-use super::Work;
+use super::{RowStep, Work};
 use crate::ml::{Code, Column, MISSING, Values, Warning};
 use crate::param::Name;
 use crate::spec::clean::{ClipValues, ReplaceValues};
+
+/// Least and greatest value, where there is one.
+type Ends = (Option<f64>, Option<f64>);
 
 impl Work<'_> {
     pub(super) fn replace(&mut self, word: &str, place: &str, p: &ReplaceValues) -> Result<(), TableError> {
         let mut entry = self.entry(word);
         let mut found = vec![0; p.values.len()];
+        let mut columns = Vec::with_capacity(p.columns.0.len());
         for name in &p.columns.0 {
             self.known(name, place, false)?;
             let words = self.is_target(&name.0);
             let Some(column) = self.table.columns.iter_mut().find(|c| c.name == name.0) else { continue };
             let (new, hits) = replaced(column, &p.values, words);
             *column = new;
+            columns.push((name.0.clone(), Table::is_numeric(column)));
             for (((old, new), hits), found) in p.values.iter().zip(hits).zip(&mut found) {
                 let new = new.as_ref().map_or("missing", |n| n.0.as_str());
                 entry.counts.push((format!("{old} -> {new} in {}", name.0), hits));
@@ -34,6 +39,7 @@ impl Work<'_> {
             let message = format!("replace found no cell with {}: is it spelt as in the data?", shorten(&idle, 10));
             self.warnings.push(Warning::new(Code::S20, message).at(place));
         }
+        self.replay.steps.push(RowStep::Replace { columns, values: p.values.clone() });
         self.ledger.push(entry);
         self.classes = self.count_classes();
         Ok(())
@@ -56,13 +62,13 @@ impl Work<'_> {
             }
         };
         let learnt = self.learnt();
-        let held: Vec<(String, u64)> = self
+        let held: Vec<(String, u64, Ends)> = self
             .table
             .columns
             .par_iter_mut()
             .filter(|c| Table::is_numeric(c) && named.contains(&c.name))
             .map(|column| {
-                let Values::Number(values) = &mut column.values else { return (column.name.clone(), 0) };
+                let Values::Number(values) = &mut column.values else { return (column.name.clone(), 0, (None, None)) };
                 let at = |share: usize| {
                     let share = p.quantiles.as_ref()?.get(share)?;
                     let seen =
@@ -70,7 +76,7 @@ impl Work<'_> {
                     quantile(seen, *share)
                 };
                 let (min, max) = (p.min.or_else(|| at(0)), p.max.or_else(|| at(1)));
-                (column.name.clone(), clip(values, min, max))
+                (column.name.clone(), clip(values, min, max), (min, max))
             })
             .collect();
         if p.quantiles.is_some() && learnt.is_none() {
@@ -82,10 +88,12 @@ impl Work<'_> {
         let limits =
             [limit("min", p.min), limit("max", p.max), p.quantiles.as_ref().map(|q| format!("quantiles {q:?}"))];
         entry.note = Some(limits.into_iter().flatten().collect::<Vec<_>>().join(", "));
-        entry.counts.push(("clipped cells".into(), held.iter().map(|(_, n)| n).sum()));
-        entry
-            .counts
-            .extend(held.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| (format!("clipped cells in {name}"), n)));
+        entry.counts.push(("clipped cells".into(), held.iter().map(|(_, n, _)| n).sum()));
+        let limits = held.iter().map(|(name, _, (min, max))| (name.clone(), *min, *max)).collect();
+        self.replay.steps.push(RowStep::Clip { columns: limits });
+        entry.counts.extend(
+            held.into_iter().filter(|(_, n, _)| *n > 0).map(|(name, n, _)| (format!("clipped cells in {name}"), n)),
+        );
         self.ledger.push(entry);
         Ok(())
     }
@@ -93,7 +101,7 @@ impl Work<'_> {
 
 /// The column with other values, and how many cells each old value was found in, in the order of the map. `words` says
 /// that it stays words whatever comes in.
-fn replaced(column: &Column, map: &BTreeMap<String, Option<Name>>, words: bool) -> (Column, Vec<u64>) {
+pub(super) fn replaced(column: &Column, map: &BTreeMap<String, Option<Name>>, words: bool) -> (Column, Vec<u64>) {
     let mut hits = vec![0; map.len()];
     let finite = |text: &str| text.parse::<f64>().ok().filter(|v| v.is_finite());
     let number = |name: &Name| finite(&name.0);
@@ -155,6 +163,20 @@ fn replaced(column: &Column, map: &BTreeMap<String, Option<Name>>, words: bool) 
         }
     };
     (Column { name: column.name.clone(), values }, hits)
+}
+
+/// NumPy's rule: multiply by a power of ten, round halves to even, divide. A value whose product overflows has no
+/// decimals to lose and stays. Gives how many changed.
+pub(super) fn round(values: &mut [f64], decimals: usize) -> u64 {
+    let factor = 10_f64.powi(decimals as i32);
+    let mut changed = 0;
+    for v in values {
+        let product = *v * factor;
+        let new = if product.is_infinite() { *v } else { product.round_ties_even() / factor };
+        changed += u64::from(new != *v && !v.is_nan());
+        *v = new;
+    }
+    changed
 }
 
 /// Holds the values to the limits in place, NaN left alone; gives how many changed.

@@ -1,0 +1,103 @@
+//! The routes without a socket.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use tower::ServiceExt;
+
+use super::{App, Catalog, Config, Limits, router};
+
+fn config(token: Option<&str>, cors: Option<&str>, limits: Limits) -> Config {
+    Config {
+        addr: ([127, 0, 0, 1], 0).into(),
+        token: token.map(str::to_owned),
+        cors: cors.map(str::to_owned),
+        limits,
+        runs: "no-such-folder".into(),
+        store: None,
+        watch: None,
+        models: Vec::new(),
+        every: std::time::Duration::from_secs(1),
+        threads: 1,
+    }
+}
+
+fn ask(config: Config, request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, String) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let response = router(App::new(config, Catalog::default())).oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
+    })
+}
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(path).body(Body::empty()).unwrap()
+}
+
+#[test]
+fn every_path_is_there_and_others_are_told_apart() {
+    let code = |path: &str| ask(config(None, None, Limits::default()), get(path)).0;
+    for path in ["/api/v1/health", "/api/v1/models", "/v2", "/v2/health/live", "/openapi.json", "/metrics", "/docs/"] {
+        assert_eq!(code(path), StatusCode::OK, "{path}");
+    }
+    for path in ["/", "/compare", "/api/v1/models/x", "/v2/models/x", "/nothing", "/../etc/passwd"] {
+        assert_eq!(code(path), StatusCode::NOT_FOUND, "{path}");
+    }
+    let (status, headers, _) = ask(config(None, None, Limits::default()), get("/api/v1/predict"));
+    assert_eq!((status, headers[header::ALLOW].to_str().unwrap()), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+}
+
+#[test]
+fn the_token_is_asked_for_everywhere_but_of_the_watchman() {
+    let with = |token: &str| {
+        let mut request = get("/api/v1/models");
+        request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        ask(config(Some("correct-horse"), None, Limits::default()), request).0
+    };
+    assert_eq!([with("correct-horse"), with("correct-hors"), with("")].map(|s| s.as_u16()), [200, 401, 401]);
+    for (path, status) in [("/api/v1/health", 200), ("/docs/", 200), ("/openapi.json", 401), ("/metrics", 401)] {
+        let (got, headers, body) = ask(config(Some("correct-horse"), None, Limits::default()), get(path));
+        assert_eq!(got.as_u16(), status, "{path}");
+        if status == 401 {
+            assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
+            assert!(body.contains("the token is missing or wrong"), "{body}");
+        }
+    }
+}
+
+#[test]
+fn more_than_there_is_room_for_is_turned_away() {
+    let limits = Limits { requests: 0, ..Limits::default() };
+    let (status, headers, _) = ask(config(None, None, limits.clone()), get("/api/v1/models"));
+    assert_eq!((status.as_u16(), headers[header::RETRY_AFTER].to_str().unwrap()), (503, "1"));
+    assert_eq!(ask(config(None, None, limits), get("/api/v1/health")).0, StatusCode::OK);
+}
+
+#[test]
+fn only_the_named_origin_may_call() {
+    let from = |origin: &'static str, cors: Option<&str>| {
+        let mut request = get("/api/v1/health");
+        request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+        let (_, headers, _) = ask(config(None, cors, Limits::default()), request);
+        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+    };
+    assert!(!from("https://a.example", None));
+    assert!(!from("https://a.example", Some("https://b.example")));
+    assert!(from("https://a.example", Some("https://a.example")));
+}
+
+#[test]
+fn bodies_have_a_limit_and_a_type() {
+    let limits = Limits { body: 100, ..Limits::default() };
+    let post = |kind: &str, body: Vec<u8>| {
+        let request = Request::post("/api/v1/predict").header(header::CONTENT_TYPE, kind).body(body.into()).unwrap();
+        ask(config(None, None, limits.clone()), request).0.as_u16()
+    };
+    assert_eq!(post("application/json", vec![b' '; 101]), 413);
+    assert_eq!(post("application/json; charset=utf-8", vec![b' '; 100]), 400);
+    assert_eq!(post("text/plain", b"{}".to_vec()), 415);
+    assert_eq!(post("application/json", vec![0xff, 0xfe]), 400);
+    assert_eq!(post("application/json", vec![b'['; 100]), 422);
+}
