@@ -6,7 +6,7 @@ use ndarray::Axis;
 use super::borderline_smote::foreign;
 use super::neighbors::Neighbors;
 use super::random::Rng;
-use super::resample::{Target, Way, members};
+use super::resample::{Raise, Target, raised, synthetic};
 use super::smote::{Draw, few_neighbours, synthesise, with_made};
 use super::{Code, Dataset, MlError, Progress, Training, Warning};
 use crate::digest::Seed;
@@ -42,13 +42,10 @@ impl Adasyn {
         seed: Seed,
         progress: Progress<'_>,
     ) -> Result<(Training<Dataset>, Vec<Warning>), MlError> {
-        if self.n_neighbors == 0 {
-            return Err(MlError::parameter("n_neighbors", "expected a whole number of at least 1, got 0"));
-        }
-        let seed = self.random_state.map_or(seed, Seed::new);
-        let mut warnings = Vec::new();
-        let balanced = train.try_map(|data| self.balance(data, seed, progress, &mut warnings))?;
-        Ok((balanced, warnings))
+        let neighbours = [("n_neighbors", self.n_neighbors)];
+        synthetic(train, &neighbours, self.random_state, seed, |data, seed, warnings| {
+            self.balance(data, seed, progress, warnings)
+        })
     }
 
     fn balance(
@@ -58,15 +55,11 @@ impl Adasyn {
         progress: Progress<'_>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Dataset, MlError> {
-        let (counts, sizes) = (data.class_counts(), Way::Over.sizes(self.target.as_ref(), data)?);
-        let members = members(data);
+        let raised = raised(data, self.target.as_ref())?;
         let all = Neighbors::new(data.x().view());
-        let raised: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] < sizes[c]).collect();
         let mut made = Vec::new();
-        for (done, &class) in raised.iter().enumerate() {
+        for (done, &Raise { class, ref rows, missing }) in raised.iter().enumerate() {
             progress.report(done, raised.len());
-            let rows = &members[class];
-            let missing = sizes[class] - counts[class];
             let amounts = amounts(data, &all, rows, self.n_neighbors, missing);
             let total = amounts.iter().sum();
             if total == 0 {

@@ -5,7 +5,7 @@ use ndarray::Axis;
 
 use super::neighbors::Neighbors;
 use super::random::Rng;
-use super::resample::{Target, Way, members};
+use super::resample::{Raise, Target, raised, synthetic};
 use super::smote::{draw, few_neighbours, synthesise, with_made};
 use super::{Code, Dataset, MlError, Progress, Training, Warning};
 use crate::digest::Seed;
@@ -55,15 +55,10 @@ impl BorderlineSmote {
         seed: Seed,
         progress: Progress<'_>,
     ) -> Result<(Training<Dataset>, Vec<Warning>), MlError> {
-        for (name, value) in [("k_neighbors", self.k_neighbors), ("m_neighbors", self.m_neighbors)] {
-            if value == 0 {
-                return Err(MlError::parameter(name, "expected a whole number of at least 1, got 0"));
-            }
-        }
-        let seed = self.random_state.map_or(seed, Seed::new);
-        let mut warnings = Vec::new();
-        let balanced = train.try_map(|data| self.balance(data, seed, progress, &mut warnings))?;
-        Ok((balanced, warnings))
+        let neighbours = [("k_neighbors", self.k_neighbors), ("m_neighbors", self.m_neighbors)];
+        synthetic(train, &neighbours, self.random_state, seed, |data, seed, warnings| {
+            self.balance(data, seed, progress, warnings)
+        })
     }
 
     fn balance(
@@ -73,14 +68,11 @@ impl BorderlineSmote {
         progress: Progress<'_>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Dataset, MlError> {
-        let (counts, sizes) = (data.class_counts(), Way::Over.sizes(self.target.as_ref(), data)?);
-        let members = members(data);
+        let raised = raised(data, self.target.as_ref())?;
         let all = Neighbors::new(data.x().view());
-        let raised: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] < sizes[c]).collect();
         let mut made = Vec::new();
-        for (done, &class) in raised.iter().enumerate() {
+        for (done, &Raise { class, ref rows, missing }) in raised.iter().enumerate() {
             progress.report(done, raised.len());
-            let rows = &members[class];
             let danger = in_danger(data, &all, rows, self.m_neighbors);
             if danger.is_empty() {
                 warnings.push(Warning::new(
@@ -108,7 +100,7 @@ impl BorderlineSmote {
                 warnings.push(few_neighbours(data, class, "k_neighbors", self.k_neighbors, k));
             }
             let mut rng = Rng::new(seed.index(class as u64));
-            let mut draws = draw(danger.len(), k, sizes[class] - counts[class], &mut rng);
+            let mut draws = draw(danger.len(), k, missing, &mut rng);
             if second {
                 for draw in &mut draws {
                     let neighbour = neighbours[draw.row * k + draw.neighbour] as usize;

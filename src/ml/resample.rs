@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::random::Rng;
 use super::smote::FIRST_SYNTHETIC_ID;
-use super::{Dataset, MlError, Training};
+use super::{Dataset, MlError, Training, Warning};
 use crate::digest::Seed;
 use crate::param::{Parameter, Range, Shape, closest, parameters};
 
@@ -92,12 +92,46 @@ impl Way {
 }
 
 /// The rows of every class, ascending.
-pub(super) fn members(data: &Dataset) -> Vec<Vec<usize>> {
+fn members(data: &Dataset) -> Vec<Vec<usize>> {
     let mut members = vec![Vec::new(); data.n_classes()];
     for (row, &class) in data.y().iter().enumerate() {
         members[class as usize].push(row);
     }
     members
+}
+
+/// A class that is raised.
+pub(super) struct Raise {
+    pub class: usize,
+    /// Its rows, ascending.
+    pub rows: Vec<usize>,
+    /// How many rows it is short of.
+    pub missing: usize,
+}
+
+/// The classes that are raised to the target, or to the size of the largest, in order.
+pub(super) fn raised(data: &Dataset, target: Option<&Target>) -> Result<Vec<Raise>, MlError> {
+    let sizes = Way::Over.sizes(target, data)?;
+    let raise = |(class, rows): (usize, Vec<usize>)| Raise { class, missing: sizes[class] - rows.len(), rows };
+    Ok(members(data).into_iter().enumerate().map(raise).filter(|r| r.missing > 0).collect())
+}
+
+/// What all ways of making synthetic rows share: `neighbours` are the parameters, by name, that have to be at least 1;
+/// `random_state` takes the place of the seed.
+pub(super) fn synthetic(
+    train: &Training<Dataset>,
+    neighbours: &[(&'static str, usize)],
+    random_state: Option<u64>,
+    seed: Seed,
+    balance: impl FnOnce(&Dataset, Seed, &mut Vec<Warning>) -> Result<Dataset, MlError>,
+) -> Result<(Training<Dataset>, Vec<Warning>), MlError> {
+    if let Some((name, _)) = neighbours.iter().find(|(_, value)| *value == 0) {
+        return Err(MlError::parameter(*name, "expected a whole number of at least 1, got 0"));
+    }
+    let seed = random_state.map_or(seed, Seed::new);
+    let mut warnings = Vec::new();
+    let balanced = train.try_map(|data| balance(data, seed, &mut warnings))?;
+    Ok((balanced, warnings))
 }
 
 parameters! {

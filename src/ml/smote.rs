@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::neighbors::Neighbors;
 use super::random::Rng;
-use super::resample::{Target, Way, members};
+use super::resample::{Raise, Target, raised, synthetic};
 use super::{Code, Dataset, MlError, Progress, Training, Warning};
 use crate::digest::Seed;
 use crate::param::{Range, parameters};
@@ -86,13 +86,10 @@ impl Smote {
         seed: Seed,
         progress: Progress<'_>,
     ) -> Result<(Training<Dataset>, Vec<Warning>), MlError> {
-        if self.k_neighbors == 0 {
-            return Err(MlError::parameter("k_neighbors", "expected a whole number of at least 1, got 0"));
-        }
-        let seed = self.random_state.map_or(seed, Seed::new);
-        let mut warnings = Vec::new();
-        let balanced = train.try_map(|data| self.balance(data, seed, progress, &mut warnings))?;
-        Ok((balanced, warnings))
+        let neighbours = [("k_neighbors", self.k_neighbors)];
+        synthetic(train, &neighbours, self.random_state, seed, |data, seed, warnings| {
+            self.balance(data, seed, progress, warnings)
+        })
     }
 
     fn balance(
@@ -102,20 +99,17 @@ impl Smote {
         progress: Progress<'_>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Dataset, MlError> {
-        let counts = data.class_counts();
-        let sizes = Way::Over.sizes(self.target.as_ref(), data)?;
-        let members = members(data);
-        let raised: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] < sizes[c]).collect();
+        let raised = raised(data, self.target.as_ref())?;
         let mut made = Vec::with_capacity(raised.len());
-        for (done, &class) in raised.iter().enumerate() {
-            let rows = data.x().select(Axis(0), &members[class]);
-            let (neighbours, k) = Neighbors::new(rows.view()).k_nearest_of_own(self.k_neighbors);
+        for (done, &Raise { class, ref rows, missing }) in raised.iter().enumerate() {
+            let own = data.x().select(Axis(0), rows);
+            let (neighbours, k) = Neighbors::new(own.view()).k_nearest_of_own(self.k_neighbors);
             if k < self.k_neighbors {
                 warnings.push(few_neighbours(data, class, "k_neighbors", self.k_neighbors, k));
             }
             let mut rng = Rng::new(seed.index(class as u64));
-            let draws = draw(counts[class], k, sizes[class] - counts[class], &mut rng);
-            made.push((class, synthesise(rows.view(), rows.view(), &neighbours, k, &draws)));
+            let draws = draw(rows.len(), k, missing, &mut rng);
+            made.push((class, synthesise(own.view(), own.view(), &neighbours, k, &draws)));
             progress.report(done + 1, raised.len());
         }
         with_made(data, &made)

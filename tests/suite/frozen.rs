@@ -14,7 +14,7 @@ use runner::store::Store;
 
 use crate::support::snapshot;
 
-const EXPERIMENT: &str = "
+const DATASET: &str = "
 seed: 7
 dataset:
   simulate: {rows: 400}
@@ -23,6 +23,9 @@ dataset:
   groups:
     benign: [Audio, Background, Text, Video]
     malicious: [Bruteforce, DoS, Information Gathering, Mirai]
+";
+
+const EXPERIMENT: &str = "
   positive: malicious
 clean: [drop_correlated: 0.95, round: 3, drop_duplicates]
 split: {random: {test_size: 0.25, validation_size: 0.1}}
@@ -44,14 +47,6 @@ allow: [{check: S21, reason: the bytes are what counts here}]
 
 /// The other steps of `clean`, groups as what is learnt, and the scaling steps.
 const MORE: &str = "
-seed: 7
-dataset:
-  simulate: {rows: 400}
-  target: Traffic Type
-  keep_aside: [Flow ID, Src IP, Src Port, Dst IP, Dst Port, Timestamp, Label, Traffic Subtype]
-  groups:
-    benign: [Audio, Background, Text, Video]
-    malicious: [Bruteforce, DoS, Information Gathering, Mirai]
   train_on: group
 clean:
   - sample: {fraction: 0.8, per_class: true}
@@ -79,7 +74,7 @@ fn outputs_keep_their_bytes_for_their_algorithm_version() {
 fn digests(experiment: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("frozen.yaml");
-    std::fs::write(&file, experiment).unwrap();
+    std::fs::write(&file, format!("{DATASET}{}", experiment.trim_start_matches('\n'))).unwrap();
     let experiment = Experiment::load(&file, &Overrides::default()).unwrap();
     let plan = Arc::new(build(&experiment, &[], Numerics::Portable));
     let store = Arc::new(Store::open(&folder.path().join("runs"), None).unwrap());
