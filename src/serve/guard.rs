@@ -7,6 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
@@ -78,7 +80,7 @@ async fn answer(app: &App, request: Request, next: Next) -> Response<Body> {
     }
     if !open && !allowed(app, request.headers().get(header::AUTHORIZATION)) {
         return Problem::new(StatusCode::UNAUTHORIZED, "the token is missing or wrong")
-            .hint("send it: Authorization: Bearer TOKEN")
+            .hint("send it: Authorization: Bearer TOKEN; a browser takes it as the password, with any name")
             .into_response();
     }
     let room = if open { None } else { Some(app.room.try_acquire()) };
@@ -92,11 +94,25 @@ async fn answer(app: &App, request: Request, next: Next) -> Response<Body> {
     }
 }
 
+/// The token as programs send it (`Bearer TOKEN`), or as browsers send the password that they asked for (`Basic`, with any
+/// name).
+fn token(given: &HeaderValue) -> Option<Vec<u8>> {
+    let (scheme, rest) = given.to_str().ok()?.split_once(' ')?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Some(rest.trim().as_bytes().to_vec()),
+        "basic" => {
+            let pair = BASE64_STANDARD.decode(rest.trim()).ok()?;
+            let colon = pair.iter().position(|b| *b == b':')?;
+            Some(pair[colon + 1..].to_vec())
+        }
+        _ => None,
+    }
+}
+
 fn allowed(app: &App, given: Option<&HeaderValue>) -> bool {
     let Some(wanted) = &app.token else { return true };
-    let given = given.and_then(|v| v.as_bytes().strip_prefix(b"Bearer ")).unwrap_or_default();
     // Digests have one length, so the time tells nothing of the token.
-    let given = Digest::of(given).to_string();
+    let given = Digest::of(&given.and_then(token).unwrap_or_default()).to_string();
     given.as_bytes().ct_eq(wanted.to_string().as_bytes()).into()
 }
 

@@ -6,34 +6,76 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::Shared;
 use super::api::broken;
 use super::problem::Problem;
+use super::{Catalog, Shared};
+use crate::report::compare::{compare as side_by_side, compare_page, gather};
+use crate::report::run::{Material, run_page};
+use crate::report::{PageError, Templates};
 use crate::store::Store;
 
 fn html(bytes: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], bytes).into_response()
 }
 
-/// The report of the first run, as its folder has it.
-pub(super) async fn report(State(app): State<Shared>) -> Result<Response, Problem> {
-    let id = app.catalog.now().runs.first().map(|s| s.run.id.clone()).unwrap_or_default();
-    let read = tokio::task::spawn_blocking(move || {
-        let store = Store::look(&app.config.runs, app.config.store.as_deref()).ok()?;
-        store.read_run_file(&id, "report.html").ok()
+/// Runs that are compared where one is served.
+const LATEST: usize = 10;
+
+/// A page that is made where waiting is allowed. `None` where there is nothing to show.
+async fn page(
+    app: Shared,
+    make: impl FnOnce(&Store, &Catalog) -> Result<Option<Vec<u8>>, PageError> + Send + 'static,
+    nothing: &'static str,
+) -> Result<Response, Problem> {
+    let catalog = app.catalog.now();
+    let made = tokio::task::spawn_blocking(move || {
+        let store = Store::look(&app.config.runs, app.config.store.as_deref()).ok();
+        store.map_or(Ok(None), |store| make(&store, &catalog))
     });
-    read.await.map_err(|_| broken())?.map(html).ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "the run has no report").hint("GET /docs, or GET /api/v1/models")
-    })
+    let made = made.await.map_err(|_| broken())?.map_err(|error| {
+        tracing::error!(%error, "a page cannot be made");
+        broken()
+    })?;
+    made.map(html).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, nothing).hint("GET /docs, or GET /api/v1/models"))
 }
 
-/// The comparison in the folder of the runs.
+/// The report of the first run: as its folder has it, else made from its record.
+pub(super) async fn report(State(app): State<Shared>) -> Result<Response, Problem> {
+    let make = |store: &Store, catalog: &Catalog| {
+        let Some(source) = catalog.runs.first() else { return Ok(None) };
+        if let Ok(bytes) = store.read_run_file(&source.run.id, "report.html") {
+            return Ok(Some(bytes));
+        }
+        let record = &source.run.record;
+        let Ok(material) = Material::gather(store, record) else { return Ok(None) };
+        run_page(&Templates::new(None)?, record, &material).map(|text| Some(text.into_bytes()))
+    };
+    page(app, make, "no run is served").await
+}
+
+/// The comparison of the runs that are served; of the latest ones where one is served.
 pub(super) async fn compare(State(app): State<Shared>) -> Result<Response, Problem> {
-    let read = tokio::task::spawn_blocking(move || std::fs::read(app.config.runs.join("compare.html")).ok());
-    read.await
-        .map_err(|_| broken())?
-        .map(html)
-        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no comparison").hint("make it: runner compare"))
+    let make = |store: &Store, catalog: &Catalog| {
+        let mut ids: Vec<String> = catalog.runs.iter().map(|s| s.run.id.clone()).collect();
+        if let [served] = ids.as_slice() {
+            let all = store.run_ids().unwrap_or_default();
+            let served = served.clone();
+            ids = all[all.len().saturating_sub(LATEST)..].to_vec();
+            if !ids.contains(&served) {
+                ids.insert(0, served);
+            }
+        }
+        let Ok(mut gathered) = gather(store, &ids) else { return Ok(None) };
+        if gathered.runs.is_empty() {
+            return Ok(None);
+        }
+        // Only the page of a run that is served is here, at another path.
+        gathered.runs.iter_mut().for_each(|run| run.has_page = false);
+        let baseline = catalog.runs.first().and_then(|s| gathered.runs.iter().position(|r| r.id == s.run.id));
+        let made = side_by_side(&gathered, baseline.unwrap_or(0));
+        compare_page(&Templates::new(None)?, &gathered, &made, "").map(|text| Some(text.into_bytes()))
+    };
+    page(app, make, "there are no runs to compare").await
 }
 
 /// Swagger UI, from the program itself.

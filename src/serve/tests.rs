@@ -50,12 +50,23 @@ fn every_path_is_there_and_others_are_told_apart() {
 
 #[test]
 fn the_token_is_asked_for_everywhere_but_of_the_watchman() {
-    let with = |token: &str| {
+    let with = |header: &str| {
         let mut request = get("/api/v1/models");
-        request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        ask(config(Some("correct-horse"), None, Limits::default()), request).0
+        request.headers_mut().insert(header::AUTHORIZATION, header.parse().unwrap());
+        ask(config(Some("correct-horse"), None, Limits::default()), request).0.as_u16()
     };
-    assert_eq!([with("correct-horse"), with("correct-hors"), with("")].map(|s| s.as_u16()), [200, 401, 401]);
+    // The third is what a browser sends: base64 of `me:correct-horse`; then `me:wrong`, `correct-horse` without a name.
+    let good = ["Bearer correct-horse", "bearer correct-horse", "Basic bWU6Y29ycmVjdC1ob3JzZQ=="];
+    assert_eq!(good.map(with), [200, 200, 200]);
+    let bad = [
+        "Bearer correct-hors",
+        "Bearer ",
+        "Basic bWU6d3Jvbmc=",
+        "Basic Y29ycmVjdC1ob3JzZQ==",
+        "Basic %%%",
+        "correct-horse",
+    ];
+    assert_eq!(bad.map(with), [401; 6]);
     for (path, status) in [("/api/v1/health", 200), ("/docs/", 200), ("/openapi.json", 401), ("/metrics", 401)] {
         let (got, headers, body) = ask(config(Some("correct-horse"), None, Limits::default()), get(path));
         assert_eq!(got.as_u16(), status, "{path}");
