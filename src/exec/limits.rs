@@ -37,6 +37,20 @@ pub(super) fn width(recipe: &Recipe) -> Width {
     }
 }
 
+/// What begins first among steps that could: models before files and figures, which nothing waits for; then long
+/// threads, since anything fills the gaps beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    late: bool,
+    pub(super) width: Width,
+}
+
+/// The rank of a step.
+pub(super) fn rank(recipe: &Recipe) -> Rank {
+    let late = recipe.step.is_figure() || matches!(recipe.step, StepKind::Publish | StepKind::Serving);
+    Rank { late, width: width(recipe) }
+}
+
 impl Width {
     /// The same as a number of threads.
     pub(super) fn threads(self, all: usize) -> usize {
@@ -115,6 +129,8 @@ mod tests {
         let mlp = recipe(StepKind::Fit, json!({"mlp": {"alpha": 1}}));
         let forest = |trees: u64| recipe(StepKind::Fit, json!({"random_forest": {"n_estimators": trees}}));
         assert_eq!((width(&mlp), width(&forest(9))), (Width::One, Width::All));
+        let publish = recipe(StepKind::Publish, json!({}));
+        assert!(rank(&mlp) < rank(&forest(9)) && rank(&forest(9)) < rank(&publish));
         assert!(memory(&forest(1000), 1 << 30) > memory(&forest(100), 1 << 30));
         assert!(memory(&mlp, 0) > 0);
         assert_eq!(memory(&mlp, u64::MAX), u64::MAX);

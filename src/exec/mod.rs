@@ -1,4 +1,5 @@
-//! Runs a plan: every step as soon as what it needs is there, on one rayon pool, with one channel of events.
+//! Runs a plan: every step as soon as what it needs is there, on one rayon pool (long single threads beside it), with one
+//! channel of events.
 
 mod files;
 mod find;

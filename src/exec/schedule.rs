@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::files::SourceData;
-use super::limits::{self, Width};
+use super::limits::{self, Rank};
 use super::work::{Done, Failed, Job, Shared, spawn};
 use super::{Ended, ExecError, Message, Ran, Runner};
 use crate::digest::Digest;
@@ -41,6 +41,9 @@ struct Running {
     given_up: Arc<AtomicBool>,
     /// When it has to be done; nothing before it has begun, or without a timeout.
     until: Option<Instant>,
+    /// The pool of a step that is one long thread. In the common pool, a thread that waits for its part of a parallel
+    /// step could take up such a step meanwhile, and all would wait for it.
+    own: Option<rayon::ThreadPool>,
 }
 
 /// A run under way.
@@ -49,11 +52,13 @@ struct Schedule<'a, 'b> {
     plan: &'a Arc<Plan>,
     shared: Arc<Shared>,
     pool: rayon::ThreadPool,
+    /// Pools of one thread that have nothing to do.
+    spare: Vec<rayon::ThreadPool>,
     state: Vec<State>,
     /// The steps that need each step.
     dependants: Vec<Vec<usize>>,
-    /// Waiting steps whose inputs are there. Long threads first, since anything fills the gaps beside them.
-    ready: BTreeSet<(Width, usize)>,
+    /// Waiting steps whose inputs are there.
+    ready: BTreeSet<(Rank, usize)>,
     /// Steps that another process computes, and when to ask for them again.
     elsewhere: BTreeMap<usize, Instant>,
     /// Of every step, how many that need it are not done.
@@ -72,9 +77,9 @@ struct Schedule<'a, 'b> {
 }
 
 impl Runner {
-    fn pool(&self) -> Result<rayon::ThreadPool, ExecError> {
+    fn pool(&self, threads: usize) -> Result<rayon::ThreadPool, ExecError> {
         rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
+            .num_threads(threads)
             .thread_name(|i| format!("worker-{i}"))
             .build()
             .map_err(|e| ExecError::Threads(e.to_string()))
@@ -92,7 +97,7 @@ impl Runner {
         ran: Ran,
         emit: &mut dyn FnMut(Event) -> Result<(), StoreError>,
     ) -> Result<Ran, ExecError> {
-        let pool = self.pool()?;
+        let pool = self.pool(self.threads)?;
         let steps = plan.steps.len();
         let recheck = &self.recheck;
         let known = pool.install(|| {
@@ -106,6 +111,7 @@ impl Runner {
             plan,
             shared: Arc::new(Shared::new(plan.clone(), store.clone(), sources.clone(), self.recheck.clone())),
             pool,
+            spare: Vec::new(),
             state: vec![State::Waiting; steps],
             dependants: vec![Vec::new(); steps],
             ready: BTreeSet::new(),
@@ -155,7 +161,7 @@ impl Schedule<'_, '_> {
         // The others that were stored are asked for again in their turn: their inputs are to be made first.
         self.known.fill(None);
         loop {
-            self.admit();
+            self.admit()?;
             if self.running.is_empty() && self.elsewhere.is_empty() {
                 return Ok(self.ran);
             }
@@ -190,15 +196,15 @@ impl Schedule<'_, '_> {
     }
 
     fn offer(&mut self, index: usize) {
-        self.ready.insert((limits::width(&self.plan.steps[index].recipe), index));
+        self.ready.insert((limits::rank(&self.plan.steps[index].recipe), index));
     }
 
     fn withdraw(&mut self, index: usize) {
-        self.ready.remove(&(limits::width(&self.plan.steps[index].recipe), index));
+        self.ready.remove(&(limits::rank(&self.plan.steps[index].recipe), index));
     }
 
     /// Begins what can begin.
-    fn admit(&mut self) {
+    fn admit(&mut self) -> Result<(), ExecError> {
         let now = Instant::now();
         let again: Vec<usize> = self.elsewhere.iter().filter(|(_, at)| **at <= now).map(|(i, _)| *i).collect();
         for index in again {
@@ -209,22 +215,23 @@ impl Schedule<'_, '_> {
         let all = self.runner.threads;
         let (mut busy, mut used) =
             self.running.values().fold((0, 0_u64), |(n, sum), r| (n + r.threads, sum.saturating_add(r.memory)));
-        let ready: Vec<(Width, usize)> = self.ready.iter().copied().collect();
-        for (width, index) in ready {
+        let ready: Vec<(Rank, usize)> = self.ready.iter().copied().collect();
+        for (rank, index) in ready {
             // A parallel step has serial stretches: one more fills them.
             if busy >= all && (all == 1 || self.running.len() >= 2) {
-                return;
+                break;
             }
             let memory = self.memory_of(index);
             if !self.running.is_empty() && used.saturating_add(memory) > self.runner.memory {
                 // A smaller one may still fit beside what runs.
                 continue;
             }
-            self.ready.remove(&(width, index));
-            let threads = width.threads(all);
+            self.ready.remove(&(rank, index));
+            let threads = rank.width.threads(all);
             (busy, used) = (busy + threads, used.saturating_add(memory));
-            self.begin(index, threads, memory);
+            self.begin(index, threads, memory)?;
         }
+        Ok(())
     }
 
     fn memory_of(&self, index: usize) -> u64 {
@@ -240,7 +247,7 @@ impl Schedule<'_, '_> {
         limits::memory(&step.recipe, bytes)
     }
 
-    fn begin(&mut self, index: usize, threads: usize, memory: u64) {
+    fn begin(&mut self, index: usize, threads: usize, memory: u64) -> Result<(), ExecError> {
         let inputs = self.plan.steps[index]
             .inputs
             .iter()
@@ -249,9 +256,16 @@ impl Schedule<'_, '_> {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let given_up = Arc::new(AtomicBool::new(false));
-        self.running.insert(ticket, Running { index, threads, memory, given_up: given_up.clone(), until: None });
+        let own = if threads == self.runner.threads {
+            None
+        } else {
+            Some(self.spare.pop().map_or_else(|| self.runner.pool(1), Ok)?)
+        };
+        let job = Job { index, ticket, inputs, given_up: given_up.clone() };
+        spawn(own.as_ref().unwrap_or(&self.pool), &self.shared, job, &self.runner.sender);
+        self.running.insert(ticket, Running { index, threads, memory, given_up, until: None, own });
         self.state[index] = State::Running;
-        spawn(&self.pool, &self.shared, Job { index, ticket, inputs, given_up }, &self.runner.sender);
+        Ok(())
     }
 
     /// When something has to be looked at, even without a message.
@@ -277,7 +291,8 @@ impl Schedule<'_, '_> {
             }
             Message::Ended(Ended { ticket, result }) => {
                 // Nobody waits for one that was given up.
-                let Some(Running { index, .. }) = self.running.remove(&ticket) else { return Ok(()) };
+                let Some(Running { index, own, .. }) = self.running.remove(&ticket) else { return Ok(()) };
+                self.spare.extend(own);
                 match *result {
                     Ok(done) => self.done(index, done),
                     Err(Failed::Store(error)) => Err(error.into()),
@@ -412,8 +427,10 @@ impl Schedule<'_, '_> {
             let problem = Problem::new(ProblemKind::Step, text)
                 .at("limits")
                 .hint("raise `limits.timeout`, or the entry of `limits.timeouts`");
-            // Dropping the old pool waits for nobody; jobs that it has begun go on in it.
-            self.pool = self.runner.pool()?;
+            // Dropping a pool waits for nobody; jobs that it has begun go on in it.
+            if running.own.is_none() {
+                self.pool = self.runner.pool(self.runner.threads)?;
+            }
             self.failed(running.index, problem)?;
         }
         Ok(())
