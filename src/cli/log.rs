@@ -112,6 +112,9 @@ pub(super) struct Log<'a> {
 impl Log<'_> {
     pub(super) fn emit(&mut self, mut event: Event) -> Result<(), StoreError> {
         self.place(&mut event);
+        if let Event::StepStarted { at, .. } = &mut event {
+            *at = Some(self.seconds());
+        }
         let line = Line { v: Line::FORMAT, t: self.seconds(), event };
         self.record.apply(&line.event);
         self.terminal.show(&line.event);

@@ -47,7 +47,7 @@ impl Terminal {
             | Event::Warned { .. }
             | Event::BoundMissed { .. }
             | Event::FileWritten { .. } => {}
-            Event::StepStarted { step } => {
+            Event::StepStarted { step, .. } => {
                 if let Mode::Live(all, bars) = &mut self.mode {
                     let style =
                         ProgressStyle::with_template("  {spinner} {prefix:<32} {bar:24} {percent:>3}%  {elapsed}");

@@ -282,7 +282,7 @@ impl Schedule<'_, '_> {
                 let timeout = self.runner.timeouts.get(running.index).copied().flatten();
                 running.until = timeout.and_then(|t| Instant::now().checked_add(t));
                 let step = self.plan.steps[running.index].name.clone();
-                Ok((self.emit)(Event::StepStarted { step })?)
+                Ok((self.emit)(Event::StepStarted { step, at: None })?)
             }
             Message::Progress(ticket, thousandths) => {
                 let Some(running) = self.running.get(&ticket) else { return Ok(()) };

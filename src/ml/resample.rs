@@ -126,7 +126,7 @@ pub(super) fn synthetic(
     balance: impl FnOnce(&Dataset, Seed, &mut Vec<Warning>) -> Result<Dataset, MlError>,
 ) -> Result<(Training<Dataset>, Vec<Warning>), MlError> {
     if let Some((name, _)) = neighbours.iter().find(|(_, value)| *value == 0) {
-        return Err(MlError::parameter(*name, "expected a whole number of at least 1, got 0"));
+        return Err(MlError::parameter(name, "expected a whole number of at least 1, got 0"));
     }
     let seed = random_state.map_or(seed, Seed::new);
     let mut warnings = Vec::new();

@@ -71,18 +71,58 @@ pub fn importance_bars(title: &str, what: &str, values: &[(String, f64, f64)], c
     rows(title, &[(what, Paint::Class(colour))], &drawn, (low, high), 4)
 }
 
-/// One bar per name, whole numbers or seconds; each with its colour.
+/// A step of a timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    /// Its name.
+    pub name: String,
+    /// When it began, in seconds; nothing where its result was stored.
+    pub began: Option<f64>,
+    /// How many seconds it took, now or when it was stored.
+    pub seconds: f64,
+    /// Index of what it belongs to, which is its colour.
+    pub kind: usize,
+}
+
+/// When each step was at work, one line each. `kinds` are named above. A stored step has a square at the beginning.
 #[must_use]
-pub fn bars(title: &str, values: &[(String, f64, usize)]) -> Figure {
-    let high = values.iter().map(|v| v.1).fold(1e-9, f64::max);
-    let drawn: Vec<Row<'_>> = values.iter().map(|(name, v, _)| (name.as_str(), vec![(Some(*v), 0.0)])).collect();
-    let mut figure = rows(title, &[("", Paint::Class(0))], &drawn, (0.0, high), 4);
-    let mut colours = values.iter().map(|v| v.2);
-    for shape in &mut figure.shapes {
-        if let super::Shape::Rect { paint, .. } = shape {
-            *paint = Paint::Class(colours.next().unwrap_or_default());
-        }
+pub fn timeline(title: &str, kinds: &[&str], spans: &[Span]) -> Figure {
+    const STEP: f64 = 18.0;
+    const TOP: f64 = 26.0;
+    let label = widest(spans.iter().map(|s| s.name.as_str()), NORMAL, 240.0) + 14.0;
+    let end = spans.iter().filter_map(|s| Some(s.began? + s.seconds)).fold(1e-3, f64::max);
+    let height = STEP * spans.len() as f64;
+    let width = (label + 560.0).max(760.0);
+    let mut figure = Figure::new(title, width, TOP + height + 40.0);
+    let y = (0.0, spans.len() as f64);
+    let axes = Axes { left: label, top: TOP, width: width - label - 70.0, height, x: (0.0, end), y };
+    axes.ticks(&mut figure, &ticks(0.0, end, 6), &[]);
+    let mut x = label;
+    for (i, kind) in kinds.iter().enumerate() {
+        figure.rect(x, 6.0, 10.0, 10.0, Paint::Class(i), None);
+        figure.text(x + 14.0, 15.0, *kind, Anchor::Start, SMALL, Paint::Ink);
+        x += 30.0 + super::text::width(kind, SMALL);
     }
+    for (i, span) in spans.iter().enumerate() {
+        let top = TOP + STEP * i as f64 + 3.0;
+        let name = shortened(&span.name, NORMAL, label - 14.0);
+        figure.text(label - 8.0, top + 10.0, name, Anchor::End, NORMAL, Paint::Ink);
+        let [from, _] = axes.at(span.began.unwrap_or(0.0), 0.0);
+        let (long, text, paint) = match span.began {
+            Some(began) => {
+                let [to, _] = axes.at(began + span.seconds, 0.0);
+                ((to - from).max(1.0), short(span.seconds), Paint::Class(span.kind))
+            }
+            None => (STEP - 6.0, format!("from the store; it took {}", short(span.seconds)), Paint::Soft),
+        };
+        let told = match span.began {
+            Some(began) => format!("{}: from {began:.3} s, {:.3} s long", span.name, span.seconds),
+            None => format!("{}: from the store; it took {:.3} s", span.name, span.seconds),
+        };
+        figure.rect(from, top, long, STEP - 6.0, paint, Some(told));
+        figure.text(from + long + 5.0, top + 10.0, text, Anchor::Start, SMALL, Paint::Soft);
+    }
+    figure.text(label + axes.width / 2.0, TOP + height + 32.0, "seconds", Anchor::Middle, NORMAL, Paint::Ink);
     figure
 }
 

@@ -79,7 +79,8 @@ pub fn reliability(title: &str, bins: &[Bin], colour: usize) -> Figure {
     figure.dashed(axes.at(0.0, 0.0), axes.at(1.0, 1.0), Paint::Soft);
     let most = bins.iter().map(|b| b.rows).max().unwrap_or(1).max(1) as f64;
     let n = bins.len().max(1) as f64;
-    let counts = Axes { top: SIDE + 20.0, height: under, y: (0.0, most), ..axes };
+    // The text stands above the highest bar.
+    let counts = Axes { top: SIDE + 20.0, height: under, y: (0.0, most * 1.4), ..axes };
     counts.ticks(&mut figure, &unit(), &[]);
     axes.names(&mut figure, "", "share predicted right");
     let mut line = Vec::new();
@@ -104,7 +105,7 @@ pub fn reliability(title: &str, bins: &[Bin], colour: usize) -> Figure {
         figure.dot(point[0], point[1], 3.0, Paint::Class(colour));
     }
     figure.path(line, Paint::Class(colour), 1.5, None);
-    figure.text(LEFT + 4.0, SIDE + 32.0, format!("rows (most: {most})"), Anchor::Start, SMALL, Paint::Soft);
+    figure.text(LEFT + 4.0, SIDE + 31.0, format!("rows (most: {most})"), Anchor::Start, SMALL, Paint::Soft);
     let x = LEFT + SIDE / 2.0;
     figure.text(x, SIDE + under + 52.0, "greatest probability", Anchor::Middle, super::NORMAL, Paint::Ink);
     figure

@@ -10,7 +10,7 @@ mod scatter;
 mod svg;
 mod text;
 
-pub use bars::{bars, class_bars, importance_bars, metric_bars};
+pub use bars::{Span, class_bars, importance_bars, metric_bars, timeline};
 pub use curves::{Line, loss_curve, operating_curve, reliability, unit_curves};
 pub use data::{box_plots, class_counts, correlation_map};
 pub use heat::{cluster_map, confusion_maps};
@@ -44,11 +44,20 @@ pub(crate) enum Paint {
     Signed(f64),
 }
 
+/// How a line is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dash {
+    Solid,
+    Dashed,
+    Dotted,
+    DashDot,
+}
+
 /// A shape in units of 1/96 inch, from the upper left corner.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Shape {
     Rect { x: f64, y: f64, w: f64, h: f64, paint: Paint, title: Option<String> },
-    Path { points: Vec<[f64; 2]>, paint: Paint, width: f64, dashed: bool, title: Option<String> },
+    Path { points: Vec<[f64; 2]>, paint: Paint, width: f64, dash: Dash, title: Option<String> },
     Dot { x: f64, y: f64, r: f64, paint: Paint },
     Text { x: f64, y: f64, text: String, anchor: Anchor, size: f64, paint: Paint, upright: bool },
 }
@@ -80,17 +89,18 @@ impl Figure {
     }
 
     pub(crate) fn dashed(&mut self, a: [f64; 2], b: [f64; 2], paint: Paint) {
-        self.shapes.push(Shape::Path { points: vec![a, b], paint, width: 1.0, dashed: true, title: None });
+        self.shapes.push(Shape::Path { points: vec![a, b], paint, width: 1.0, dash: Dash::Dashed, title: None });
     }
 
     pub(crate) fn path(&mut self, points: Vec<[f64; 2]>, paint: Paint, width: f64, title: Option<String>) {
-        self.shapes.push(Shape::Path { points, paint, width, dashed: false, title });
+        self.shapes.push(Shape::Path { points, paint, width, dash: Dash::Solid, title });
     }
 
-    /// A line in the colour of a class; where the colours begin anew, it is dashed.
+    /// A line in the colour of a class; where the colours begin anew, it is broken in another way.
     pub(crate) fn curve(&mut self, points: Vec<[f64; 2]>, colour: usize, width: f64, title: Option<String>) {
-        let dashed = (colour / svg::COLOURS) % 2 == 1;
-        self.shapes.push(Shape::Path { points, paint: Paint::Class(colour), width, dashed, title });
+        let ways = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::DashDot];
+        let dash = ways[(colour / svg::COLOURS) % ways.len()];
+        self.shapes.push(Shape::Path { points, paint: Paint::Class(colour), width, dash, title });
     }
 
     pub(crate) fn dot(&mut self, x: f64, y: f64, r: f64, paint: Paint) {

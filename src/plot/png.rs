@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform, IntoFont, RGBColor, ShapeStyle, TextStyle, register_font};
 use thiserror::Error;
 
-use super::{Anchor, Figure, Paint, Shape};
+use super::{Anchor, Dash, Figure, Paint, Shape};
 
 /// Why a picture cannot be drawn.
 #[derive(Debug, Error)]
@@ -107,11 +107,11 @@ fn draw(canvas: &mut BitMapBackend<'_>, shape: &Shape) -> Result<(), PlotError> 
                 canvas.draw_rect(low, (high.0 - 1, high.1 - 1), &stroke(*paint, 1), true).map_err(failed)?;
             }
         }
-        Shape::Path { points, paint, width, dashed, .. } => {
+        Shape::Path { points, paint, width, dash, .. } => {
             #[allow(clippy::cast_sign_loss)] // at least 1
             let style = stroke(*paint, pixel(*width).max(1) as u32);
             let points: Vec<(i32, i32)> = points.iter().map(|p| (pixel(p[0]), pixel(p[1]))).collect();
-            if *dashed {
+            if *dash != Dash::Solid {
                 for pair in points.windows(2) {
                     let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
                     let pieces = (dx.hypot(dy) / 12.0).max(1.0);

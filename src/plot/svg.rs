@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Anchor, Figure, Paint, Shape};
+use super::{Anchor, Dash, Figure, Paint, Shape};
 
 /// Distinct colours of classes; they repeat after that.
 pub(crate) const COLOURS: usize = 12;
@@ -88,9 +88,14 @@ impl Figure {
                 coloured(*paint, 'f'),
                 told(title, "rect")
             ),
-            Shape::Path { points, paint, width, dashed, title } => {
+            Shape::Path { points, paint, width, dash, title } => {
                 let points: Vec<String> = points.iter().map(|p| format!("{},{}", number(p[0]), number(p[1]))).collect();
-                let dashes = if *dashed { " stroke-dasharray=\"4 4\"" } else { "" };
+                let dashes = match dash {
+                    Dash::Solid => "",
+                    Dash::Dashed => " stroke-dasharray=\"4 4\"",
+                    Dash::Dotted => " stroke-dasharray=\"1.5 2\"",
+                    Dash::DashDot => " stroke-dasharray=\"8 2 2 2\"",
+                };
                 write!(
                     out,
                     "<polyline points=\"{}\" stroke-width=\"{}\"{dashes} {}{}",

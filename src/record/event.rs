@@ -86,6 +86,9 @@ pub enum Event {
     StepStarted {
         /// Its name.
         step: String,
+        /// Seconds since the run was registered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<f64>,
     },
     /// Another process computes a step, and this one waits for its result.
     StepAwaited {

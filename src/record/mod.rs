@@ -13,7 +13,7 @@ pub use event::{Event, How, Line, PlannedStep, SourceFile};
 pub use outline::{Outline, OutlineStep, OutlineTimes};
 pub use problem::{Problem, ProblemKind};
 pub use run_record::{
-    Missed, ModelResult, RECORD_FORMAT, RunRecord, RunStatus, StepRecord, StepState, Volatile, WinnerRecord,
+    Missed, ModelResult, RECORD_FORMAT, RunRecord, RunStatus, StepRecord, StepState, Volatile, WinnerRecord, seconds_of,
 };
 pub use summary::{Summary, class_recall_csv, label_csv, multiclass_csv, number};
 pub use table::{MetricsTable, text_cell};

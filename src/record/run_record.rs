@@ -118,6 +118,9 @@ pub struct Volatile {
     pub threads: usize,
     /// Seconds of every finished step, now or when it was stored.
     pub step_seconds: Vec<(String, f64)>,
+    /// When every computed step began, in seconds since the run was registered.
+    #[serde(default)]
+    pub step_began: Vec<(String, f64)>,
     /// Steps whose results were in the store.
     pub stored: Vec<String>,
     /// The folder of the experiment's file.
@@ -132,6 +135,20 @@ pub struct Volatile {
     /// Where failed steps and missed bounds can be mended: name of the step, or model and metric, and place.
     #[serde(default)]
     pub places: Vec<(String, String)>,
+}
+
+/// Sets the seconds of a step, in a list by name. A step whose object was lost is told of twice; the last time counts.
+fn set(seconds_of: &mut Vec<(String, f64)>, step: &str, seconds: f64) {
+    match seconds_of.binary_search_by(|(name, _)| name.as_str().cmp(step)) {
+        Ok(at) => seconds_of[at].1 = seconds,
+        Err(at) => seconds_of.insert(at, (step.to_owned(), seconds)),
+    }
+}
+
+/// Seconds of a step, from a list by name.
+#[must_use]
+pub fn seconds_of(seconds: &[(String, f64)], step: &str) -> Option<f64> {
+    seconds.binary_search_by(|(name, _)| name.as_str().cmp(step)).ok().map(|at| seconds[at].1)
 }
 
 /// Everything about a run, for machines.
@@ -248,6 +265,7 @@ impl RunRecord {
                     })
                     .collect();
             }
+            Event::StepStarted { step, at: Some(at) } => set(&mut self.volatile.step_began, step, *at),
             Event::StepStarted { .. } | Event::StepAwaited { .. } | Event::StepProgress { .. } => {}
             Event::ObjectLost { step, digest, .. } => {
                 let lost = (step.clone(), *digest);
@@ -261,12 +279,7 @@ impl RunRecord {
                     record.outputs.clone_from(outputs);
                     record.notes.clone_from(notes);
                 }
-                // A step whose object was lost finishes twice; the last time counts.
-                let seconds_of = &mut self.volatile.step_seconds;
-                match seconds_of.binary_search_by(|(name, _)| name.cmp(step)) {
-                    Ok(at) => seconds_of[at].1 = *seconds,
-                    Err(at) => seconds_of.insert(at, (step.clone(), *seconds)),
-                }
+                set(&mut self.volatile.step_seconds, step, *seconds);
                 match (self.volatile.stored.binary_search(step), how) {
                     (Err(at), How::Stored) => self.volatile.stored.insert(at, step.clone()),
                     (Ok(at), How::Computed) => drop(self.volatile.stored.remove(at)),

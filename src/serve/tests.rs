@@ -1,10 +1,14 @@
 //! The routes without a socket.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use tower::ServiceExt;
 
-use super::{App, Catalog, Config, Limits, router};
+use super::{App, Catalog, Config, Limits, connection, router};
 
 fn config(token: Option<&str>, cors: Option<&str>, limits: Limits) -> Config {
     Config {
@@ -16,7 +20,7 @@ fn config(token: Option<&str>, cors: Option<&str>, limits: Limits) -> Config {
         store: None,
         watch: None,
         models: Vec::new(),
-        every: std::time::Duration::from_secs(1),
+        every: Duration::from_secs(1),
         threads: 1,
     }
 }
@@ -111,4 +115,62 @@ fn bodies_have_a_limit_and_a_type() {
     assert_eq!(post("text/plain", b"{}".to_vec()), 415);
     assert_eq!(post("application/json", vec![0xff, 0xfe]), 400);
     assert_eq!(post("application/json", vec![b'['; 100]), 422);
+}
+
+/// What a server with these limits sends back before it closes the connection.
+fn sent_back(limits: Limits, talk: impl FnOnce(SocketAddr) -> String) -> String {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).unwrap();
+    let addr = listener.local_addr().unwrap();
+    runtime.spawn(connection::accept(listener, App::new(config(None, None, limits), Catalog::default())));
+    let text = talk(addr);
+    runtime.shutdown_background();
+    text
+}
+
+/// Sends a text, and reads until the server closes the connection.
+fn until_closed(addr: SocketAddr, text: &str) -> String {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut back = Vec::new();
+    let end = stream.read_to_end(&mut back);
+    assert!(end.is_ok() || end.as_ref().is_err_and(|e| e.kind() == ErrorKind::ConnectionReset), "{end:?}");
+    String::from_utf8(back).unwrap()
+}
+
+#[test]
+fn slow_clients_are_cut_off() {
+    let soon = Duration::from_millis(50);
+    let limits = || Limits { header: soon, body_time: soon, ..Limits::default() };
+    // No head, half a head, and silence after an answer.
+    assert_eq!(sent_back(limits(), |addr| until_closed(addr, "")), "");
+    let half = sent_back(limits(), |addr| until_closed(addr, "GET /api/v1/health HTTP/1.1\r\nHo"));
+    assert!(!half.contains(" 200 "), "{half}");
+    let idle = sent_back(limits(), |addr| until_closed(addr, "GET /api/v1/health HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert!(idle.starts_with("HTTP/1.1 200 ") && idle.ends_with(r#"{"status":"ok"}"#), "{idle}");
+    let head =
+        "POST /api/v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+    let slow = sent_back(limits(), |addr| until_closed(addr, head));
+    assert!(slow.starts_with("HTTP/1.1 408 "), "{slow}");
+    // An answer that takes too long, here because its body does not come.
+    let late = sent_back(Limits { handler: soon, ..Limits::default() }, |addr| until_closed(addr, head));
+    assert!(late.starts_with("HTTP/1.1 503 ") && late.contains("took too long"), "{late}");
+}
+
+#[test]
+fn more_connections_than_allowed_are_turned_away() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let text = sent_back(limits, |addr| {
+        let mut first = TcpStream::connect(addr).unwrap();
+        first.write_all(b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        first.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        until_closed(addr, "")
+    });
+    assert!(text.starts_with("HTTP/1.1 503 ") && text.contains("Retry-After: 1"), "{text}");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("Content-Length: {}", body.len())), "{text}");
+    assert!(serde_json::from_str::<serde_json::Value>(body).is_ok(), "{body}");
 }

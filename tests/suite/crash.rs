@@ -403,19 +403,19 @@ fn a_step_that_another_process_computes_is_awaited_and_taken_over_when_it_is_kil
     let long = QUICK.replace("n_estimators: 8", "n_estimators: 100000");
     place.write("long.yaml", long);
     let first = place.start(&["run", "long.yaml", "--jobs", "2"]);
-    super::support::wait_for_event(&place, "runs", r#"{"step_started":{"step":"fit/random_forest"}}"#);
+    super::support::wait_for_event(&place, "runs", r#""step_started":{"step":"fit/random_forest""#);
     let second = place.start(&["run", "long.yaml", "--runs", "others", "--store", "runs/.store", "--jobs", "1"]);
     super::support::wait_for_event(&place, "others", &format!(r#""process":{}"#, first.id()));
     assert!(
         !fs::read_to_string(place.runs("others")[0].join("events.jsonl"))
             .unwrap()
-            .contains(r#"{"step_started":{"step":"fit/random_forest"}}"#)
+            .contains(r#""step_started":{"step":"fit/random_forest""#)
     );
     assert!(place.run(&["rm", "latest"]).exits(3).stderr.contains("is going on"));
     assert!(place.run(&["resume"]).exits(3).stderr.contains("is going on"));
     assert!(place.run(&["gc"]).exits(3).stderr.contains("in use by a run"));
     super::support::signal(first, "KILL");
-    super::support::wait_for_event(&place, "others", r#"{"step_started":{"step":"fit/random_forest"}}"#);
+    super::support::wait_for_event(&place, "others", r#""step_started":{"step":"fit/random_forest""#);
     super::support::signal(second, "KILL");
     place.run(&["gc"]).exits(0);
 }

@@ -175,7 +175,7 @@ models:
   random_forest: {n_estimators: 100000}
 allow: [{check: S21, reason: it is about the stop}]
 ";
-const BEGUN: &str = r#"{"step_started":{"step":"fit/random_forest"}}"#;
+const BEGUN: &str = r#""step_started":{"step":"fit/random_forest""#;
 const SHORTER: &str = "models.random_forest.n_estimators=5";
 
 /// Stops a long run by a signal; the next run of the same file, with fewer trees, takes up what was stored.

@@ -218,7 +218,7 @@ fn roc_auc_does_not_change_under_rising_maps() {
 /// What happens to one step, in its order.
 fn happenings(index: usize, fate: u8) -> Vec<Event> {
     let step = format!("step {index}");
-    let started = Event::StepStarted { step: step.clone() };
+    let started = Event::StepStarted { step: step.clone(), at: Some(index as f64) };
     let progress = Event::StepProgress { step: step.clone(), thousandths: 500 };
     let notes = Notes {
         ledger: Vec::new(),

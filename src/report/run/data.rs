@@ -1,11 +1,13 @@
 //! What was done: the ledger of the data, times, and how to do it again.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::figures::Ids;
 use super::{Material, whole};
-use crate::plot;
-use crate::record::RunRecord;
+use crate::plot::{self, Span};
+use crate::record::{RunRecord, seconds_of};
 
 #[derive(Serialize)]
 pub(super) struct Data {
@@ -115,8 +117,11 @@ pub(super) struct Times {
 #[derive(Serialize)]
 struct Time {
     step: String,
+    kind: String,
     seconds: String,
     value: f64,
+    began: Option<f64>,
+    at: String,
     stored: bool,
 }
 
@@ -125,17 +130,21 @@ const SLOWEST: usize = 25;
 
 pub(super) fn times(record: &RunRecord, ids: &mut Ids) -> Times {
     let volatile = &record.volatile;
-    let stored = |step: &str| volatile.stored.iter().any(|s| s == step);
+    let stored = |step: &str| volatile.stored.binary_search_by(|s| s.as_str().cmp(step)).is_ok();
     // In the order of the plan.
     let rows: Vec<Time> = record
         .steps
         .iter()
         .filter_map(|s| {
-            let (_, seconds) = volatile.step_seconds.iter().find(|(name, _)| *name == s.step)?;
+            let seconds = seconds_of(&volatile.step_seconds, &s.step)?;
+            let began = seconds_of(&volatile.step_began, &s.step).filter(|_| !stored(&s.step));
             Some(Time {
                 step: s.step.clone(),
+                kind: s.kind.clone(),
                 seconds: format!("{seconds:.3}"),
-                value: *seconds,
+                value: seconds,
+                began,
+                at: began.map_or_else(|| "–".into(), |s| format!("{s:.3}")),
                 stored: stored(&s.step),
             })
         })
@@ -143,18 +152,33 @@ pub(super) fn times(record: &RunRecord, ids: &mut Ids) -> Times {
     let mut slow: Vec<&Time> = rows.iter().collect();
     slow.sort_by(|a, b| b.value.total_cmp(&a.value));
     slow.truncate(SLOWEST);
-    let bars: Vec<(String, f64, usize)> = rows
+    let slow: BTreeSet<&str> = slow.into_iter().map(|t| t.step.as_str()).collect();
+    let mut spans: Vec<Span> = rows
         .iter()
-        .filter(|t| slow.iter().any(|s| s.step == t.step))
-        .map(|t| (t.step.clone(), t.value, if t.stored { 11 } else { 0 }))
+        .filter(|t| slow.contains(t.step.as_str()))
+        .map(|t| Span {
+            name: t.step.clone(),
+            // A record of an earlier version does not tell when.
+            began: t.began.or((!t.stored).then_some(0.0)),
+            seconds: t.value,
+            kind: match t.kind.as_str() {
+                "fit" => 1,
+                "predict" | "judge" => 2,
+                "survey" | "examine" | "draw" | "publish" | "serving" => 3,
+                _ => 0,
+            },
+        })
         .collect();
-    let title = "Seconds of the slowest steps in their order; grey ones were in the store";
+    // Stored ones first; the sort keeps the order of the plan.
+    spans.sort_by(|a, b| a.began.unwrap_or(-1.0).total_cmp(&b.began.unwrap_or(-1.0)));
+    let kinds = ["data", "fit", "predict and judge", "figures and files"];
+    let title = "When the slowest steps were at work; the others came from the store";
     Times {
         seconds: volatile.seconds.map_or_else(|| "–".into(), |s| format!("{s:.2}")),
         threads: volatile.threads,
         computed: rows.iter().filter(|t| !t.stored).count(),
         stored: rows.iter().filter(|t| t.stored).count(),
-        figure: (!bars.is_empty()).then(|| ids.svg(&plot::bars(title, &bars))),
+        figure: (!spans.is_empty()).then(|| ids.svg(&plot::timeline(title, &kinds, &spans))),
         rows,
     }
 }

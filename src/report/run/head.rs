@@ -91,7 +91,9 @@ pub(super) fn head(record: &RunRecord, judged: &[Judged<'_>], best: &[Judged<'_>
             on_test: w.part == "test",
         }),
         baseline: base.map(decimals),
-        gain: value.zip(base).map(|(v, b)| format!("{:+.4}", v - b)),
+        gain: value
+            .zip(base)
+            .map(|(v, b)| format!("{} {} it", decimals((v - b).abs()), if v < b { "below" } else { "above" })),
         second: second.and_then(|j| {
             let score = j.test.get(metric)?;
             let apart = range.is_none_or(|([low, high], _)| score < low || score > high);

@@ -45,7 +45,21 @@ impl Material {
                 Err(error) => return Err(error),
             }
         }
+        out.share(record);
         Ok(out)
+    }
+
+    /// Models with the same parameters share their steps, which are named after the first of them.
+    fn share(&mut self, record: &RunRecord) {
+        let asked = |model: &str| record.experiment.get("models")?.get(model);
+        for model in record.models.iter().filter(|m| m.test.is_some()) {
+            let same = |other: &&String| asked(other).is_some() && asked(other) == asked(&model.name);
+            if !self.exams.contains_key(&model.name)
+                && let Some(exam) = self.exams.keys().find(same).and_then(|other| self.exams.get(other)).cloned()
+            {
+                self.exams.insert(model.name.clone(), exam);
+            }
+        }
     }
 
     /// Whether there is anything to draw.
@@ -54,7 +68,7 @@ impl Material {
         self.survey.is_some() || !self.exams.is_empty()
     }
 
-    /// The numbers of a model. Two models that are the same share theirs.
+    /// The numbers of a model.
     pub(super) fn exam(&self, model: &str) -> Option<&ModelExam> {
         self.exams.get(model)
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Judged, Material, decimals};
+use super::{Judged, Material, decimals, whole};
 use crate::ml::metrics::{Metric, Value};
 use crate::record::RunRecord;
 
@@ -10,7 +10,7 @@ use crate::record::RunRecord;
 pub(super) struct Metrics {
     columns: Vec<Column>,
     rows: Vec<Row>,
-    rows_judged: u64,
+    rows_judged: String,
 }
 
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ struct Cell {
 
 /// Every metric of every model on a part; those that the experiment does not name begin hidden.
 pub(super) fn metrics(record: &RunRecord, judged: &[Judged<'_>], part: &str) -> Option<Metrics> {
-    let rows_judged = judged.first()?.test.rows;
+    let rows_judged = whole(judged.first()?.test.rows as f64);
     let wanted: Option<Vec<Metric>> =
         record.experiment.pointer("/evaluate/metrics").and_then(|m| serde_json::from_value(m.clone()).ok());
     const FIT: [Metric; 7] = [
