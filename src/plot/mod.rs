@@ -48,9 +48,9 @@ pub(crate) enum Paint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dash {
     Solid,
-    Dashed,
-    Dotted,
-    DashDot,
+    Long,
+    Dots,
+    Mixed,
 }
 
 /// A shape in units of 1/96 inch, from the upper left corner.
@@ -89,7 +89,7 @@ impl Figure {
     }
 
     pub(crate) fn dashed(&mut self, a: [f64; 2], b: [f64; 2], paint: Paint) {
-        self.shapes.push(Shape::Path { points: vec![a, b], paint, width: 1.0, dash: Dash::Dashed, title: None });
+        self.shapes.push(Shape::Path { points: vec![a, b], paint, width: 1.0, dash: Dash::Long, title: None });
     }
 
     pub(crate) fn path(&mut self, points: Vec<[f64; 2]>, paint: Paint, width: f64, title: Option<String>) {
@@ -98,7 +98,7 @@ impl Figure {
 
     /// A line in the colour of a class; where the colours begin anew, it is broken in another way.
     pub(crate) fn curve(&mut self, points: Vec<[f64; 2]>, colour: usize, width: f64, title: Option<String>) {
-        let ways = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::DashDot];
+        let ways = [Dash::Solid, Dash::Long, Dash::Dots, Dash::Mixed];
         let dash = ways[(colour / svg::COLOURS) % ways.len()];
         self.shapes.push(Shape::Path { points, paint: Paint::Class(colour), width, dash, title });
     }

@@ -92,9 +92,9 @@ impl Figure {
                 let points: Vec<String> = points.iter().map(|p| format!("{},{}", number(p[0]), number(p[1]))).collect();
                 let dashes = match dash {
                     Dash::Solid => "",
-                    Dash::Dashed => " stroke-dasharray=\"4 4\"",
-                    Dash::Dotted => " stroke-dasharray=\"1.5 2\"",
-                    Dash::DashDot => " stroke-dasharray=\"8 2 2 2\"",
+                    Dash::Long => " stroke-dasharray=\"4 4\"",
+                    Dash::Dots => " stroke-dasharray=\"1.5 2\"",
+                    Dash::Mixed => " stroke-dasharray=\"8 2 2 2\"",
                 };
                 write!(
                     out,

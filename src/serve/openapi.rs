@@ -233,8 +233,9 @@ fn infer_request(app: &App, catalog: &Catalog) -> Json {
         }})
     });
     let n = model.shape.columns.len().min(app.config.limits.rows);
-    json!({"type": "object", "required": ["inputs"], "properties": {
-        "id": {"type": "string"},
+    json!({"type": "object", "required": ["inputs"], "description": "One row, one tensor a column. More rows, one tensor for \
+        all columns, and other columns beside them are taken too.", "properties": {
+        "id": {"type": ["string", "null"]},
         "inputs": {"type": "array", "prefixItems": tensors.collect::<Vec<_>>(), "items": false, "minItems": n, "maxItems": n},
     }})
 }
@@ -266,6 +267,8 @@ fn batch(document: &mut Json, catalog: &Catalog, served: &[&str]) {
     document["paths"]["/api/v1/predict/batch"] = json!({"post": {
         "operationId": "batch",
         "summary": "Answers a table: CSV, NDJSON, Parquet or Arrow in, CSV or NDJSON out",
+        "description": "The patterns of the body are those of a table of one row. Columns may stand in any order, and there may \
+            be any number of rows.",
         "parameters": [
             query("model", json!({"type": "string", "enum": served})),
             query("format", json!({"type": "string", "enum": ["csv", "ndjson"], "default": "csv"})),

@@ -64,7 +64,8 @@ export async function open(browser, target, options = {}) {
   await page.emulateMedia({ colorScheme: options.dark ? "dark" : "light", media: "screen" });
   if (options.width) await page.setViewportSize({ width: options.width, height: 844 });
   const response = await page.goto(address);
-  if (options.javaScript !== false) await page.waitForSelector("html[data-ready]", { state: "attached" });
+  // `bare`: a page that does not say when it is ready.
+  if (options.javaScript !== false && !options.bare) await page.waitForSelector("html[data-ready]", { state: "attached" });
   return {
     page,
     seen,
@@ -238,15 +239,24 @@ export async function toggles(box) {
   assert.equal(await buttons.nth(0).getAttribute("aria-pressed"), "true");
 }
 
-/// The page without scripts, for `look`; it must be whole.
-export async function still(file, look) {
+async function apart(options, look) {
   const browser = await chromium.launch({ executablePath: browserPath(), headless: true, args: FLAGS });
-  const context = await browser.newContext({ javaScriptEnabled: false });
-  const page = await context.newPage();
-  await page.goto(pathToFileURL(file).href);
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(10_000);
   try {
-    await look(page);
+    await look(await context.newPage());
   } finally {
     await browser.close();
   }
 }
+
+/// The page without scripts, for `look`; it must be whole.
+export async function still(file, look) {
+  await apart({ javaScriptEnabled: false }, async (page) => {
+    await page.goto(pathToFileURL(file).href);
+    await look(page);
+  });
+}
+
+/// A browser that gives this password where it is asked for one.
+export const withPassword = (password, look) => apart({ httpCredentials: { username: "me", password } }, look);

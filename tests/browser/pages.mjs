@@ -1,14 +1,16 @@
 // The pages in headless Chromium. Makes its own runs with the release binary, which needs no data for them:
 //   node tests/browser/pages.mjs [words]     words: only tests with one of them in their name
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { column, darkens, filters, open, sorts, sound, start, still, toggles } from "./harness.mjs";
 import { makeRuns } from "./many.mjs";
 import { runPage } from "./run-page.mjs";
+import { servedPages } from "./served.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const binary = process.env.RUNNER ?? join(root, "target/release/runner");
@@ -19,6 +21,19 @@ const runs = join(folder, "runs");
 function runner(...args) {
   const env = { ...process.env, RUNNER_RUNS: runs };
   return execFileSync(binary, args, { cwd: root, env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+}
+
+/// Serves the first run until `end()`.
+async function serve(...args) {
+  const command = ["--runs", runs, "serve", "--run", made[0], "--addr", "127.0.0.1:0", "--log", "off", ...args];
+  const child = spawn(binary, command, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  for await (const line of createInterface({ input: child.stderr })) {
+    if (line.startsWith("http://")) {
+      child.stderr.resume();
+      return { address: line.trim().replace("/docs", ""), end: () => child.kill("SIGTERM") };
+    }
+  }
+  throw new Error("the server did not start");
 }
 
 const hostile = `<script>alert(1)</script>"'&=1+1 😀 \u202eשלום ${"long ".repeat(60)}`;
@@ -163,6 +178,7 @@ const tests = {
   },
 
   ...runPage({ runs, root, folder, runner, first: () => made[0], hostile: () => made[2] }),
+  ...servedPages(serve),
 };
 
 const words = process.argv.slice(2);
