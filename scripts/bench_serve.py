@@ -7,6 +7,7 @@ serves raw rows of the corrected study; the peers get rows that are prepared alr
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -59,7 +60,7 @@ print(a["X_test"][0].tolist())
 def load(url, body, folder, seconds):
     path = folder / "body.json"
     path.write_text(json.dumps(body))
-    command = ["wrk", "-t1", "-c64", f"-d{seconds}s", "--latency", "-s", folder / "post.lua", url]
+    command = ["wrk", "-t1", "-c64", f"-d{seconds}s", "--timeout", "60s", "--latency", "-s", folder / "post.lua", url]
     out = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "BODY": str(path)}).stdout
     if "Non-2xx" in out:
         sys.exit(f"{url}: {out}")
@@ -93,8 +94,10 @@ def main():
     }
     figures = {}
     memory = {}
+    tasks = [(model, rows) for model in ("random_forest", "mlp") for rows in (1, 100)]
     for _ in range(args.rounds):
-        for name, (command, port, path) in servers.items():
+        # A server of its own for each: requests that wrk left unanswered would still be worked on in the next one.
+        for (model, rows), (name, (command, port, path)) in itertools.product(tasks, servers.items()):
             server = subprocess.Popen(command, env={**os.environ, "MODELS": str(folder)}, start_new_session=True)
             try:
                 wait(f"http://127.0.0.1:{port}/openapi.json")
@@ -103,12 +106,10 @@ def main():
                     document = json.loads(wait(f"http://127.0.0.1:{port}/openapi.json"))
                     content = document["paths"]["/api/v1/predict"]["post"]["requestBody"]["content"]
                     row = content["application/json"]["example"]["instances"][0]
-                for model in ("random_forest", "mlp"):
-                    for rows in (1, 100):
-                        body = {"model": model, "instances": [row] * rows}
-                        got = load(f"http://127.0.0.1:{port}{path}", body, folder, args.seconds)
-                        figures.setdefault((model, rows, name), []).append(got)
-                memory[name] = resident(server.pid)
+                body = {"model": model, "instances": [row] * rows}
+                got = load(f"http://127.0.0.1:{port}{path}", body, folder, args.seconds)
+                figures.setdefault((model, rows, name), []).append(got)
+                memory[name] = max(memory.get(name, 0), resident(server.pid))
             finally:
                 os.killpg(server.pid, signal.SIGTERM)
                 server.wait()
@@ -117,7 +118,7 @@ def main():
         rate = statistics.median(r for r, _ in got)
         p99 = statistics.median(p for _, p in got)
         lines.append(f"| {model}, {rows} | {name} | {rate:,.0f} | {rate * rows:,.0f} | {p99:.1f} |")
-    lines += ["", f"Resident memory of `runner` after it: {memory['runner']:.0f} MiB. Medians of {args.rounds} rounds in turn of"]
+    lines += ["", f"Most resident memory of `runner` after a load: {memory['runner']:.0f} MiB. Medians of {args.rounds} rounds in turn of"]
     lines += [f"{args.seconds} s, 64 connections, wrk on the same {os.cpu_count()} cores ({platform.machine()}, load average"]
     lines += [f"{os.getloadavg()[0]:.1f}), Linux {platform.release()}, Python {platform.python_version()}."]
     text = "\n".join(lines) + "\n"
