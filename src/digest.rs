@@ -49,6 +49,17 @@ impl Digest {
         self.0
     }
 
+    /// Its 64 letters.
+    fn hex(&self) -> [u8; 64] {
+        const LETTERS: &[u8; 16] = b"0123456789abcdef";
+        let mut out = [0; 64];
+        for (pair, byte) in out.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = LETTERS[usize::from(byte >> 4)];
+            pair[1] = LETTERS[usize::from(byte & 15)];
+        }
+        out
+    }
+
     /// The first `n` hexadecimal characters (at most 64).
     #[must_use]
     pub fn short(&self, n: usize) -> String {
@@ -73,7 +84,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+        f.write_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 
@@ -85,7 +96,7 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 
@@ -102,6 +113,11 @@ impl<'de> Deserialize<'de> for Digest {
 /// Numbers keep their kind: `1` and `1.0` differ, floats are written in the shortest form that reads back equal.
 #[must_use]
 pub fn canonical_json(value: &serde_json::Value) -> String {
+    fn scalar(value: &(impl Serialize + ?Sized), out: &mut String) {
+        // Writing to memory does not fail.
+        let bytes = serde_json::to_vec(value).unwrap_or_default();
+        out.push_str(&String::from_utf8_lossy(&bytes));
+    }
     fn write(value: &serde_json::Value, out: &mut String) {
         use serde_json::Value::{Array, Object};
         match value {
@@ -113,7 +129,7 @@ pub fn canonical_json(value: &serde_json::Value) -> String {
                     if i > 0 {
                         out.push(',');
                     }
-                    out.push_str(&serde_json::Value::from(key.as_str()).to_string());
+                    scalar(key, out);
                     out.push(':');
                     write(item, out);
                 }
@@ -129,7 +145,7 @@ pub fn canonical_json(value: &serde_json::Value) -> String {
                 }
                 out.push(']');
             }
-            scalar => out.push_str(&scalar.to_string()),
+            value => scalar(value, out),
         }
     }
     let mut out = String::new();

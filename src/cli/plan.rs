@@ -38,6 +38,8 @@ pub(super) fn plan(file: &FileArgs, place: &Folders, output: Output, out: &mut O
         Output::Json => out.line(&serde_json::to_string_pretty(&document(&ahead)).unwrap_or_default())?,
         Output::Text => out.text(&tree(&ahead))?,
     }
+    // The process ends here; taking 50,000 recipes apart first would be a tenth of its time.
+    std::mem::forget(ahead);
     Ok(0)
 }
 

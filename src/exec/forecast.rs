@@ -1,12 +1,12 @@
 //! What a run would do: which steps are stored, which would run, why, and about how long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use serde_json::Value as Json;
 
 use crate::digest::Digest;
-use crate::plan::{Difference, Plan, Step, StepKind, differences, recipe_differences};
+use crate::plan::{Difference, Plan, Recipe, Step, StepKind, differences, recipe_differences};
 use crate::record::Notes;
 use crate::store::{Look, Store, StoreError};
 
@@ -72,23 +72,21 @@ struct Candidate {
 pub fn forecast(plan: &Plan, store: &Store) -> Result<Forecast, StoreError> {
     let looks: Vec<Look> = plan.steps.par_iter().map(|s| store.look_up(&s.key)).collect::<Result<_, StoreError>>()?;
     let stored: Vec<bool> = looks.iter().map(|l| matches!(l, Look::Stored(_))).collect();
-    let recipes: Vec<Option<Json>> =
-        plan.steps.par_iter().zip(&stored).map(|(s, stored)| (!stored).then(|| s.recipe.to_json())).collect();
-    let candidates = candidates(store, recipes.iter().flatten());
+    let open = plan.steps.iter().zip(&stored).filter(|(_, stored)| !**stored);
+    let candidates = candidates(store, open.map(|(step, _)| &step.recipe));
     let mut steps: Vec<Outlook> = (0..plan.steps.len())
         .into_par_iter()
-        .map(|index| match (&looks[index], &recipes[index]) {
-            (Look::Stored(entry), _) => Outlook {
+        .map(|index| match &looks[index] {
+            Look::Stored(entry) => Outlook {
                 stored: true,
                 reasons: Vec::new(),
                 nearest: None,
                 seconds: Some(entry.seconds),
                 shape: shape(&entry.notes),
             },
-            (look, recipe) => {
-                let recipe = recipe.as_ref().unwrap_or(&Json::Null);
-                let near = candidates.get(&kind(recipe)).map_or(&[][..], Vec::as_slice);
-                outlook(plan, &stored, index, look, recipe, near, store)
+            look => {
+                let near = candidates.get(&kind(&plan.steps[index].recipe)).map_or(&[][..], Vec::as_slice);
+                outlook(plan, &stored, index, look, near, store)
             }
         })
         .collect();
@@ -102,25 +100,27 @@ pub fn forecast(plan: &Plan, store: &Store) -> Result<Forecast, StoreError> {
 }
 
 /// Of a recipe, what those it is compared with share.
-fn kind(recipe: &Json) -> (String, String) {
-    let step = recipe["step"].as_str().unwrap_or_default().to_owned();
-    let choice = match &recipe["parameters"] {
-        Json::Object(map) if map.len() == 1 => map.keys().next().cloned().unwrap_or_default(),
-        Json::String(word) => word.clone(),
-        _ => String::new(),
+fn kind(recipe: &Recipe) -> (StepKind, &str) {
+    let choice = match &recipe.parameters {
+        Json::Object(map) if map.len() == 1 => map.keys().next().map_or("", String::as_str),
+        Json::String(word) => word,
+        _ => "",
     };
-    (step, choice)
+    (recipe.step, choice)
 }
 
 /// Stored recipes of every kind that is asked for, the latest first: fewer where many steps are compared with them.
-fn candidates<'a>(store: &Store, wanted: impl Iterator<Item = &'a Json>) -> BTreeMap<(String, String), Vec<Candidate>> {
-    let mut kinds: BTreeMap<(String, String), (usize, &Json)> = BTreeMap::new();
+fn candidates<'a>(
+    store: &Store,
+    wanted: impl Iterator<Item = &'a Recipe>,
+) -> BTreeMap<(StepKind, &'a str), Vec<Candidate>> {
+    let mut kinds: BTreeMap<(StepKind, &str), (usize, &Recipe)> = BTreeMap::new();
     for recipe in wanted {
         kinds.entry(kind(recipe)).or_insert((0, recipe)).0 += 1;
     }
-    let read = |(n, recipe): (usize, &Json)| {
+    let read = |(n, recipe): (usize, &Recipe)| {
         let most = (COMPARED / n.max(1)).clamp(LEAST, MOST);
-        let keys = store.alike(recipe, most);
+        let keys = store.alike(&recipe.to_json(), most);
         keys.into_par_iter().filter_map(|key| Some(Candidate { key, recipe: store.recipe(&key)? })).collect()
     };
     kinds.into_iter().map(|(kind, wanted)| (kind, read(wanted))).collect()
@@ -131,15 +131,15 @@ fn outlook(
     stored: &[bool],
     index: usize,
     look: &Look,
-    recipe: &Json,
     candidates: &[Candidate],
     store: &Store,
 ) -> Outlook {
     let step = &plan.steps[index];
     let needs: Vec<String> = needs(plan, step, stored);
+    let recipe = if candidates.is_empty() { Json::Null } else { step.recipe.to_json() };
     let mut nearest: Option<(&Candidate, Vec<Difference>, Vec<String>)> = None;
     for candidate in candidates {
-        let (own, inputs) = recipe_differences(&candidate.recipe, recipe);
+        let (own, inputs) = recipe_differences(&candidate.recipe, &recipe);
         let better = nearest.as_ref().is_none_or(|(_, o, i)| (own.len(), inputs.len()) < (o.len(), i.len()));
         let enough = own.is_empty() && (inputs.len() <= 1 || !needs.is_empty());
         if better {
@@ -172,14 +172,9 @@ fn outlook(
 
 /// The steps that it needs and that would run.
 fn needs(plan: &Plan, step: &Step, stored: &[bool]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for input in step.inputs.iter().filter(|i| !stored[i.step]) {
-        let name = &plan.steps[input.step].name;
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
+    let mut seen = BTreeSet::new();
+    let open = step.inputs.iter().filter(|i| !stored[i.step] && seen.insert(i.step));
+    open.map(|i| plan.steps[i.step].name.clone()).collect()
 }
 
 fn other_input(plan: &Plan, step: &Step, input: &str, then: &Candidate, store: &Store) -> Reason {
