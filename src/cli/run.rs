@@ -97,10 +97,23 @@ pub(super) fn run(args: &RunArgs, place: &Folders, out: &mut Out) -> Result<u8, 
         numerics: numerics.word().to_owned(),
         experiment: experiment.resolved().clone(),
         folder: whole(&experiment.folder).to_string_lossy().into_owned(),
+        machine: machine(),
     })?;
 
     // The steps, then metrics, winner, files of the run folder, record.
     log.carry_out(&runner, &plan, &store, sources)
+}
+
+/// Cores, processor and system, as far as the system tells: `2 cores of AMD EPYC, linux 6.18 on x86_64`.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = read("/proc/cpuinfo");
+    let processor = info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
+    let processor = processor.map(|name| format!(" of {name}")).unwrap_or_default();
+    let release = read("/proc/sys/kernel/osrelease");
+    let system = format!("{} {}", std::env::consts::OS, release.trim());
+    format!("{cores} cores{processor}, {} on {}", system.trim(), std::env::consts::ARCH)
 }
 
 pub(super) fn resume(args: &ResumeArgs, place: &Folders, out: &mut Out) -> Result<u8, Failure> {

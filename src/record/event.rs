@@ -64,6 +64,9 @@ pub enum Event {
         /// The folder of its file, beside which relative data paths are looked up.
         #[serde(default)]
         folder: String,
+        /// What it runs on: cores, processor, system.
+        #[serde(default)]
+        machine: String,
     },
     /// Somebody goes on with a run that had stopped: what it had found out is found out again, mostly from the store.
     Resumed {

@@ -1,5 +1,7 @@
 //! `RunRecord`: the fold of a run's events; what `record.json` holds.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -126,6 +128,9 @@ pub struct Volatile {
     /// The folder of the experiment's file.
     #[serde(default)]
     pub folder: String,
+    /// What it ran on: cores, processor, system.
+    #[serde(default)]
+    pub machine: String,
     /// How often somebody went on with it after it had stopped.
     #[serde(default)]
     pub resumed: usize,
@@ -184,6 +189,18 @@ pub struct RunRecord {
     pub files: Vec<(String, Digest, u64)>,
     /// What differs between two runs of the same experiment.
     pub volatile: Volatile,
+    #[serde(skip)]
+    places: Places,
+}
+
+/// Where each step stands among the steps of a record that is being folded. It adds nothing to the record.
+#[derive(Clone, Debug, Default)]
+struct Places(HashMap<String, usize>);
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl RunRecord {
@@ -204,7 +221,12 @@ impl RunRecord {
     }
 
     fn step_mut(&mut self, name: &str) -> Option<&mut StepRecord> {
-        self.steps.iter_mut().find(|s| s.step == name)
+        // Two steps never have one name.
+        if self.places.0.len() != self.steps.len() {
+            self.places.0 = self.steps.iter().enumerate().map(|(at, s)| (s.step.clone(), at)).collect();
+        }
+        let at = self.places.0.get(name).copied();
+        self.steps.get_mut(at?)
     }
 
     fn place_of(&mut self, name: &str, place: Option<&str>) {
@@ -227,6 +249,7 @@ impl RunRecord {
                 run: old.volatile.run,
                 started: old.volatile.started,
                 folder: old.volatile.folder,
+                machine: old.volatile.machine,
                 resumed: old.volatile.resumed + 1,
                 lost: old.volatile.lost,
                 threads,
@@ -239,7 +262,7 @@ impl RunRecord {
     /// Takes one more event in. Events of independent steps may come in any order and give the same record.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { run, name, description, at, version, threads, numerics, experiment, folder } => {
+            Event::RunStarted { run, name, description, at, version, threads, numerics, experiment, folder, machine } => {
                 self.name.clone_from(name);
                 self.description.clone_from(description);
                 self.version.clone_from(version);
@@ -249,10 +272,12 @@ impl RunRecord {
                 self.volatile.started.clone_from(at);
                 self.volatile.threads = *threads;
                 self.volatile.folder.clone_from(folder);
+                self.volatile.machine.clone_from(machine);
             }
             Event::Resumed { threads, .. } => self.begin_again(*threads),
             Event::DataRead { files } => self.data.clone_from(files),
             Event::Planned { steps } => {
+                self.places = Places::default();
                 self.steps = steps
                     .iter()
                     .map(|PlannedStep { step, kind, key }| StepRecord {

@@ -284,6 +284,7 @@ fn events_of_independent_steps_in_any_order_fold_to_the_same_record() {
                 numerics: "portable".into(),
                 experiment: json!({"seed": 1}),
                 folder: "/somewhere".into(),
+                machine: "2 cores".into(),
             },
             Event::DataRead { files: Vec::new() },
             Event::Planned {

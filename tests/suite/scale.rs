@@ -32,6 +32,7 @@ fn grown(place: &Place, runs: usize, steps: usize) {
             numerics: "portable".into(),
             experiment: json!({"name": "grown"}),
             folder: "/".into(),
+            machine: String::new(),
         }];
         let mut planned = Vec::new();
         let mut finished = Vec::new();

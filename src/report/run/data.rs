@@ -192,6 +192,7 @@ pub(super) struct Repeat {
     written: Vec<(String, String)>,
     version: String,
     numerics: String,
+    machine: String,
     started: String,
     command: String,
 }
@@ -220,6 +221,7 @@ pub(super) fn repeat(record: &RunRecord) -> Repeat {
         written: record.files.iter().take(FILES).map(|(path, _, bytes)| (path.clone(), whole(*bytes as f64))).collect(),
         version: record.version.clone(),
         numerics: record.numerics.clone(),
+        machine: record.volatile.machine.clone(),
         started: record.volatile.started.get(..19).unwrap_or_default().replace('T', " "),
         command: format!("runner run runs/{}/experiment.yaml", record.volatile.run),
     }
