@@ -9,12 +9,9 @@ use super::failure::Failure;
 use super::out::Out;
 use super::{Folders, Output};
 use crate::record::{Brief, Problem, ProblemKind};
-use crate::report::compare::{Comparison, Verdict, compare as side_by_side, compare_page, gather};
+use crate::report::compare::{Comparison, LATEST, Verdict, compare as side_by_side, compare_page, gather};
 use crate::report::{PageError, Templates};
 use crate::store::Store;
-
-/// Runs that are compared without being named.
-const LATEST: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {

@@ -13,12 +13,10 @@ use super::failure::Failure;
 use super::out::Out;
 use super::show;
 use crate::record::Brief;
+use crate::report::compare::LATEST;
 use crate::report::run::{Material, run_page};
 use crate::report::{Listed, Templates, index_page};
 use crate::store::Store;
-
-/// The latest runs that the index sets side by side.
-const LATEST: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {

@@ -109,7 +109,8 @@ fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let info = read("/proc/cpuinfo");
-    let processor = info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
+    let processor =
+        info.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
     let processor = processor.map(|name| format!(" of {name}")).unwrap_or_default();
     let release = read("/proc/sys/kernel/osrelease");
     let system = format!("{} {}", std::env::consts::OS, release.trim());

@@ -262,7 +262,18 @@ impl RunRecord {
     /// Takes one more event in. Events of independent steps may come in any order and give the same record.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { run, name, description, at, version, threads, numerics, experiment, folder, machine } => {
+            Event::RunStarted {
+                run,
+                name,
+                description,
+                at,
+                version,
+                threads,
+                numerics,
+                experiment,
+                folder,
+                machine,
+            } => {
                 self.name.clone_from(name);
                 self.description.clone_from(description);
                 self.version.clone_from(version);

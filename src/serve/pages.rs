@@ -9,7 +9,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::api::broken;
 use super::problem::Problem;
 use super::{Catalog, Shared};
-use crate::report::compare::{compare as side_by_side, compare_page, gather};
+use crate::report::compare::{LATEST, compare as side_by_side, compare_page, gather};
 use crate::report::run::{Material, run_page};
 use crate::report::{PageError, Templates};
 use crate::store::Store;
@@ -17,9 +17,6 @@ use crate::store::Store;
 fn html(bytes: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], bytes).into_response()
 }
-
-/// Runs that are compared where one is served.
-const LATEST: usize = 10;
 
 /// A page that is made where waiting is allowed. `None` where there is nothing to show.
 async fn page(

@@ -25,6 +25,9 @@ use crate::ml::metrics::{Judgement, Metric};
 use crate::plan::{Varied, variations};
 use crate::record::{RunStatus, WinnerRecord};
 
+/// Runs that are compared where none is named: the latest.
+pub const LATEST: usize = 10;
+
 /// Up to so many judged models each gets a line; beyond that only the winner of every run.
 const MOST_ENTRIES: usize = 100;
 
