@@ -11,10 +11,12 @@ use super::failure::Failure;
 use super::out::Out;
 use super::run::stored_experiment;
 use super::show;
+use crate::digest::Digest;
 use crate::ml::metrics::ConfusionMatrix;
 use crate::record::{Problem, ProblemKind};
 use crate::score::{Chunk, ServedModel, ServedRun, chunks, csv_header, csv_rows, ndjson_rows};
 use crate::spec::Experiment;
+use crate::store::Store;
 
 /// How answers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -58,7 +60,7 @@ struct Tally {
 
 pub(super) fn predict(args: &PredictArgs, place: &Folders, out: &mut Out) -> Result<u8, Failure> {
     let store = place.look()?;
-    let id = store.find_run(&args.run)?;
+    let id = served(&store, &args.run, out)?;
     let record = show::read(&store, &id)?;
     let experiment = stored_experiment(&record)?;
     let run = ServedRun::load(&store, &id, record, std::slice::from_ref(&args.model))?;
@@ -97,8 +99,30 @@ pub(super) fn predict(args: &PredictArgs, place: &Folders, out: &mut Out) -> Res
         }
         std::fs::rename(&beside, &args.out).map_err(failed)?;
     }
-    tell(&tally, &model, out);
+    tell(&tally, &model, &id, out);
+    // The figures of a table that the model has learnt from say little.
+    let digest = || Digest::of_reader(File::open(&args.input).ok()?).ok();
+    if tally.rows > 0
+        && !stdin
+        && let Some((digest, _)) = digest()
+        && run.record.data.iter().any(|file| file.digest == digest)
+    {
+        out.note("warning: this is a data file of that run, and the model was fitted on rows of it: these figures are no test\n");
+        out.note("hint: `runner show` has those of the test part\n");
+    }
     Ok(0)
+}
+
+/// The run that a word means: by `latest`, the latest that can be asked.
+pub(super) fn served(store: &Store, word: &str, out: &mut Out) -> Result<String, Failure> {
+    let newest = store.find_run(word)?;
+    let able = |id: &String| store.run_has(id, "models/serving.json") && store.run_has(id, "record.json");
+    if word != "latest" || able(&newest) {
+        return Ok(newest);
+    }
+    let Some(found) = store.run_ids()?.into_iter().rev().find(able) else { return Ok(newest) };
+    out.note(&format!("{newest} did not end with models to ask (`runner resume` goes on with it); this is {found}\n"));
+    Ok(found)
 }
 
 struct Asked<'a> {
@@ -143,12 +167,12 @@ impl Asked<'_> {
 }
 
 /// What the answers are worth, where the table tells the right ones.
-fn tell(tally: &Tally, model: &ServedModel, out: &mut Out) {
+fn tell(tally: &Tally, model: &ServedModel, run: &str, out: &mut Out) {
     if tally.rows == 0 {
         return;
     }
     let matrix = ConfusionMatrix { counts: tally.counts.clone() };
-    let mut text = format!("{} on {} rows with a label", model.name, tally.rows);
+    let mut text = format!("{} of {run} on {} rows with a label", model.name, tally.rows);
     if tally.rows > tally.other {
         let c = matrix.classification();
         text += &format!(

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::Folders;
 use super::failure::Failure;
 use super::out::Out;
+use super::predict::served;
 use crate::record::{Problem, ProblemKind};
 use crate::serve::{Catalog, Config, Limits, ServeError, Source, latest_run, serve as listen};
 
@@ -123,7 +124,7 @@ pub(super) fn serve(args: &ServeArgs, place: &Folders, out: &mut Out) -> Result<
         Some(name) => vec![latest_run(&store, name).ok_or_else(|| {
             user(format!("--watch: there is no finished run of an experiment {name:?}"), "`runner ls` lists the runs")
         })?],
-        None => args.which.iter().map(|word| store.find_run(word)).collect::<Result<Vec<_>, _>>()?,
+        None => args.which.iter().map(|word| served(&store, word, out)).collect::<Result<Vec<_>, _>>()?,
     };
     let sources = ids.iter().map(|id| Source::load(&store, id, &args.models)).collect::<Result<Vec<_>, _>>()?;
     let catalog = Catalog::new(sources);

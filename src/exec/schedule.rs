@@ -423,7 +423,8 @@ impl Schedule<'_, '_> {
             let Some(running) = self.running.remove(&ticket) else { continue };
             running.given_up.store(true, Ordering::Relaxed);
             let timeout = self.runner.timeouts.get(running.index).copied().flatten().unwrap_or_default();
-            let text = format!("it took longer than its timeout of {} s", timeout.as_secs_f64());
+            let name = &self.plan.steps[running.index].name;
+            let text = format!("{name} took longer than its timeout of {} s", timeout.as_secs_f64());
             let problem = Problem::new(ProblemKind::Step, text)
                 .at("limits")
                 .hint("raise `limits.timeout`, or the entry of `limits.timeouts`");

@@ -1,6 +1,6 @@
 //! How an experiment becomes steps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
@@ -22,7 +22,7 @@ pub struct DataFile {
 
 struct Builder {
     steps: Vec<Step>,
-    by_key: HashMap<Digest, usize>,
+    by_key: BTreeMap<Digest, usize>,
 }
 
 /// What a step is made of, before its key is known.
@@ -152,7 +152,7 @@ pub fn build(experiment: &Experiment, files: &[DataFile], numerics: Numerics) ->
     let root = Seed::new(e.seed);
     // Repeats and folds are further children, so the first of each is here from the first day.
     let seed = |role: &str| root.child(role).index(0).index(0);
-    let mut b = Builder { steps: Vec::new(), by_key: HashMap::new() };
+    let mut b = Builder { steps: Vec::new(), by_key: BTreeMap::new() };
 
     let mut source = if let Some(simulate) = &e.dataset.simulate {
         let mut draft = Draft::new(StepKind::Source, "source", "dataset.simulate", json!({"simulate": simulate.rows}));

@@ -56,13 +56,17 @@ pub fn operating_curve(title: &str, lines: &[Line], least: f64) -> Figure {
     let wide = 380.0;
     let height = (SIDE + 56.0).max(28.0 + 19.0 * lines.len() as f64);
     let mut figure = Figure::new(title, LEFT + wide + 210.0, height);
-    let axes = Axes { left: LEFT, top: 10.0, width: wide, height: SIDE, x: (low, 0.0), y: (0.0, 1.0) };
+    // No logarithm has 0: it stands apart, at the left edge.
+    let none = low - 0.4;
+    let axes = Axes { left: LEFT, top: 10.0, width: wide, height: SIDE, x: (none, 0.0), y: (0.0, 1.0) };
     #[allow(clippy::cast_possible_truncation)] // a few decades
-    let decades: Vec<(f64, String)> = (low as i32..=0).map(|d| (f64::from(d), short(10f64.powi(d)))).collect();
+    let mut decades: Vec<(f64, String)> = (low as i32..=0).map(|d| (f64::from(d), short(10f64.powi(d)))).collect();
+    decades.insert(0, (none, "0".into()));
     axes.ticks(&mut figure, &decades, &unit());
     axes.names(&mut figure, "false positive rate (logarithmic)", "recall");
     for line in lines {
-        let points = line.points.iter().map(|p| axes.at(p[0].max(1e-12).log10().max(low), p[1])).collect();
+        let points =
+            line.points.iter().map(|p| axes.at(if p[0] > 0.0 { p[0].log10().max(low) } else { none }, p[1])).collect();
         figure.curve(points, line.colour, 1.8, Some(line.name.clone()));
     }
     legend(&mut figure, lines, LEFT + wide + 16.0);

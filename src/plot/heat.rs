@@ -16,7 +16,7 @@ pub fn confusion_maps(classes: &[String], models: &[(String, &[Vec<u64>])]) -> F
     let columns = models.len().clamp(1, if k > 16 { 2 } else { 3 });
     let lines = models.len().div_ceil(columns).max(1);
     let mut figure = Figure::new(
-        "Confusion matrices on the test part, shares of each true class",
+        "Confusion matrices on the test part: rows, shaded by their share of the true class",
         panel * columns as f64 + 12.0,
         tall * lines as f64 + 6.0,
     );

@@ -16,6 +16,7 @@ pub use data::{box_plots, class_counts, correlation_map};
 pub use heat::{cluster_map, confusion_maps};
 pub use png::PlotError;
 pub use scatter::{Colouring, plane, silhouette};
+pub(crate) use text::shortened;
 
 /// Where a text begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! `RunRecord`: the fold of a run's events; what `record.json` holds.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -195,7 +195,7 @@ pub struct RunRecord {
 
 /// Where each step stands among the steps of a record that is being folded. It adds nothing to the record.
 #[derive(Clone, Debug, Default)]
-struct Places(HashMap<String, usize>);
+struct Places(BTreeMap<String, usize>);
 
 impl PartialEq for Places {
     fn eq(&self, _: &Self) -> bool {

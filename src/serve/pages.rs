@@ -9,6 +9,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::api::broken;
 use super::problem::Problem;
 use super::{Catalog, Shared};
+use crate::record::Brief;
 use crate::report::compare::{LATEST, compare as side_by_side, compare_page, gather};
 use crate::report::run::{Material, run_page};
 use crate::report::{PageError, Templates};
@@ -50,17 +51,19 @@ pub(super) async fn report(State(app): State<Shared>) -> Result<Response, Proble
     page(app, make, "no run is served").await
 }
 
-/// The comparison of the runs that are served; of the latest ones where one is served.
+/// The comparison of the runs that are served; where one is, of the latest ones of its experiment.
 pub(super) async fn compare(State(app): State<Shared>) -> Result<Response, Problem> {
     let make = |store: &Store, catalog: &Catalog| {
         let mut ids: Vec<String> = catalog.runs.iter().map(|s| s.run.id.clone()).collect();
-        if let [served] = ids.as_slice() {
-            let all = store.run_ids().unwrap_or_default();
-            let served = served.clone();
-            ids = all[all.len().saturating_sub(LATEST)..].to_vec();
-            if !ids.contains(&served) {
-                ids.insert(0, served);
-            }
+        if let [source] = catalog.runs.as_slice() {
+            // The others in the folder are nobody's business here.
+            let same = |id: &String| {
+                let brief = store.read_run_file(id, "record.json").ok().and_then(|b| Brief::from_json(&b).ok());
+                *id != source.run.id && brief.is_some_and(|b| b.name == source.run.record.name)
+            };
+            let mut others: Vec<String> = store.run_ids().unwrap_or_default();
+            others.retain(same);
+            ids.extend(others.split_off(others.len().saturating_sub(LATEST - 1)));
         }
         let Ok(mut gathered) = gather(store, &ids) else { return Ok(None) };
         if gathered.runs.is_empty() {

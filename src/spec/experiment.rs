@@ -1,6 +1,7 @@
 //! `Experiment`: the checked form of a file. Every default is filled in, every parameter checked.
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -237,6 +238,16 @@ pub struct Experiment {
     node: Node,
 }
 
+/// Where the experiment of a run stood, whose folder this is: its relative paths are meant from there.
+fn first_folder(run: &Path) -> Option<PathBuf> {
+    let file = std::fs::File::open(run.join("events.jsonl")).ok()?;
+    let mut line = String::new();
+    std::io::BufReader::new(file).read_line(&mut line).ok()?;
+    let event: Json = serde_json::from_str(&line).ok()?;
+    let folder = PathBuf::from(event.pointer("/event/run_started/folder")?.as_str()?);
+    folder.is_dir().then_some(folder)
+}
+
 /// The shape of a whole file.
 pub(super) fn document() -> Shape {
     Document::shape()
@@ -250,6 +261,7 @@ impl Experiment {
     pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, SpecError> {
         let Merged { node, files, faults } = merge(file, overrides)?;
         let folder = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
+        let folder = first_folder(&folder).unwrap_or(folder);
         let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         drop(files);
         let checked = Self::check(node, folder, &stem);

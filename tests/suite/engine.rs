@@ -247,7 +247,7 @@ fn a_step_that_takes_too_long_fails_and_the_rest_goes_on() {
         ["--set", "models.random_forest.n_estimators=100000", "--set", "limits.timeouts={fit/random_forest: 0.3}"];
     for jobs in ["1", "2"] {
         let done = place.run(&[&["run", "a.yaml", "--jobs", jobs], &long[..]].concat()).exits(1);
-        assert!(done.stderr.contains("it took longer than its timeout of 0.3 s"), "{}", done.stderr);
+        assert!(done.stderr.contains("took longer than its timeout of 0.3 s"), "{}", done.stderr);
         assert!(done.stderr.contains("hint: raise `limits.timeout`"), "{}", done.stderr);
         assert!(done.stdout.contains("decision_tree  "), "{}", done.stdout);
         assert!(done.stdout.contains("skipped 7 steps because fit/random_forest failed"), "{}", done.stdout);

@@ -350,7 +350,11 @@ fn predict_batch_and_infer_say_the_same() {
     }
     place.write("flows.csv", &csv);
     let told = place.run(&["predict", "flows.csv", "--model", "kmeans", "--proba", "-o", "out.csv"]).exits(0);
-    assert!(told.stderr.contains("kmeans on 600 rows with a label: accuracy"), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("kmeans of 2") && told.stderr.contains(" on 600 rows with a label: accuracy"),
+        "{}",
+        told.stderr
+    );
     let out = fs::read_to_string(place.path("out.csv")).unwrap();
     assert!(out.starts_with("row,label,group,score,cluster,proba_Audio"), "{out}");
     assert_eq!(out.lines().count(), 601);
@@ -394,6 +398,33 @@ fn predict_batch_and_infer_say_the_same() {
     assert!(told.stderr.contains("cannot read no-such.csv"), "{}", told.stderr);
     let told = place.run(&["predict", "flows.csv", "--model", "x"]).exits(2);
     assert!(told.stderr.contains("there are: best, random_forest"), "{}", told.stderr);
+}
+
+#[test]
+fn the_latest_run_that_can_be_asked_answers_and_its_own_data_is_no_test() {
+    let place = Place::new();
+    let mut csv = "flow,size,label\n".to_owned();
+    for row in 0..60 {
+        csv += &format!("{row},{},{}\n", row % 7, if row % 2 == 0 { "web" } else { "scan" });
+    }
+    place.write("sub/flows.csv", &csv);
+    place.write("sub/own.yaml", "dataset: {path: flows.csv, target: label}\nmodels: {decision_tree: {}}\n");
+    place.run(&["run", "sub/own.yaml", "-q"]).exits(0);
+    let run = place.latest("runs").unwrap();
+    let id = run.file_name().unwrap().to_str().unwrap();
+    // The command of the page: paths are meant from where the experiment stood.
+    let again = place.run(&["plan", &format!("runs/{id}/experiment.yaml")]).exits(0);
+    assert!(again.stdout.contains(" 0 to run"), "{}", again.stdout);
+    let told = place.run(&["predict", "sub/flows.csv"]).exits(0).stderr;
+    assert!(told.contains(&format!(" of {id} on 60 rows")) && told.contains("these figures are no test"), "{told}");
+    place.write("other.csv", csv.replace("0,0,web\n", ""));
+    let told = place.run(&["predict", "other.csv"]).exits(0).stderr;
+    assert!(told.contains("on 59 rows") && !told.contains("no test"), "{told}");
+    // A run that left nothing to ask is not what `latest` means here.
+    place.run(&["run", "sub/own.yaml", "-q", "--set", "models.decision_tree.max_depth=3"]).exits(0);
+    fs::remove_file(place.latest("runs").unwrap().join("models/serving.json")).unwrap();
+    let told = place.run(&["predict", "other.csv"]).exits(0).stderr;
+    assert!(told.contains("did not end with models to ask") && told.contains(id), "{told}");
 }
 
 #[test]

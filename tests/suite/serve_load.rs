@@ -117,7 +117,6 @@ fn mixed(time: Duration) {
         });
     });
     let (before, after) = (warm.load(Ordering::Relaxed) as f64, server.memory() as f64);
-    eprintln!("memory: {before} KiB after half of the time, {after} KiB at the end");
     assert!(after < before * 1.05, "memory grew from {before} to {after} KiB");
     assert_eq!(Client::new(&server.addr).get("/api/v1/health").0, 200);
     assert_eq!(server.end(), Some(0));

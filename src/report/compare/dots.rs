@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Comparison;
 use super::page::name_of;
-use super::words::short;
+use crate::plot::shortened;
 
 /// Up to so many models are drawn.
 const MOST: usize = 30;
@@ -63,7 +63,7 @@ pub(super) fn dots(made: &Comparison) -> Option<Dots> {
     let rows = found.iter().enumerate().map(|(row, &(i, value))| Dot {
         y: LINE * (row as f64 + 1.5),
         name: name_of(made, i),
-        short: short(&name_of(made, i), 42),
+        short: shortened(&name_of(made, i), 12.0, LEFT - 24.0),
         x: x(value),
         ends: ends(i).map(|[a, b]| [x(a), x(b)]),
         text: format!("{value:.4}"),

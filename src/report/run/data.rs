@@ -78,7 +78,13 @@ pub(super) fn data(record: &RunRecord, material: &Material, draw: bool, ids: &mu
     if let Some(survey) = material.survey.as_ref().filter(|_| draw) {
         let mut add = |caption, svg, wide| figures.push(Drawn { caption, svg, wide });
         let counts = plot::class_counts(&survey.classes, &survey.class_counts);
-        add("Training rows by class, before and after balancing", ids.svg(&counts), false);
+        let balanced = survey.class_counts[0] != survey.class_counts[1];
+        let caption = if balanced {
+            "Training rows by class, before and after balancing"
+        } else {
+            "Training rows by class, before and after: balancing changed nothing"
+        };
+        add(caption, ids.svg(&counts), false);
         if !survey.selection.is_empty() {
             let values: Vec<(String, f64, f64)> =
                 survey.selection.iter().take(15).map(|(name, value, _)| (name.clone(), *value, 0.0)).collect();

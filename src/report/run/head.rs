@@ -13,6 +13,7 @@ pub(super) struct Head {
     id: String,
     status: &'static str,
     finished: bool,
+    missed: usize,
     winner: Option<Winner>,
     baseline: Option<String>,
     gain: Option<String>,
@@ -38,6 +39,7 @@ struct Second {
     model: String,
     value: String,
     apart: bool,
+    above: bool,
 }
 
 /// The models from the best to the worst by the metric that decides, on the test part; the winner first.
@@ -79,6 +81,7 @@ pub(super) fn head(record: &RunRecord, judged: &[Judged<'_>], best: &[Judged<'_>
     Head {
         id: record.volatile.run.clone(),
         status: status(record.status),
+        missed: record.missed.len(),
         finished: record.status == crate::record::RunStatus::Finished,
         winner: won.map(|(w, _)| Winner {
             model: w.model.clone(),
@@ -97,7 +100,8 @@ pub(super) fn head(record: &RunRecord, judged: &[Judged<'_>], best: &[Judged<'_>
         second: second.and_then(|j| {
             let score = j.test.get(metric)?;
             let apart = range.is_none_or(|([low, high], _)| score < low || score > high);
-            Some(Second { model: j.model.name.clone(), value: decimals(score), apart })
+            let above = value.is_some_and(|v| metric.gain(v, score) > 0.0);
+            Some(Second { model: j.model.name.clone(), value: decimals(score), apart, above })
         }),
         rows: whole(judged.first().map_or(0.0, |j| j.test.rows as f64)),
         classes: judged.first().map_or(0, |j| j.test.confusion.counts.len()),

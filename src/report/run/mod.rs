@@ -184,7 +184,7 @@ fn status(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Running => "not finished",
         RunStatus::Finished => "finished",
-        RunStatus::Failed => "failed: what could be done is below",
+        RunStatus::Failed => "not whole: a step failed, and what needs it was not tried; the rest is below",
         RunStatus::Interrupted => "interrupted",
     }
 }
