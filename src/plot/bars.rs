@@ -12,7 +12,9 @@ fn rows(title: &str, series: &[(&str, Paint)], rows: &[Row<'_>], range: (f64, f6
     let thick = if series.len() > 1 { 6.0 } else { 13.0 };
     let step = thick * series.len() as f64 + 9.0;
     let legend = if series.len() > 1 { 26.0 } else { 6.0 };
-    let (width, field) = (640.0, 640.0 - label - 58.0);
+    let named: f64 = series.iter().map(|(name, _)| 30.0 + super::text::width(name, SMALL)).sum();
+    let width = if series.len() > 1 { (label + named).max(640.0) } else { 640.0 };
+    let field = width - label - 58.0;
     let height = legend + step * rows.len() as f64 + 34.0;
     let mut figure = Figure::new(title, width, height);
     let axes = Axes {

@@ -302,6 +302,18 @@ fn cautions(gathered: &Gathered, made: &Comparison) -> Vec<String> {
             count(runs.len(), "run")
         ));
     }
+    if let [run] = runs.as_slice()
+        && made.entries.len() > 2
+        && let Some(own) = run.outline.winner.as_ref().filter(|w| w.part != "test")
+    {
+        out.push(format!(
+            "the models of one run are ranked by the test part here, so the best of {} flatters itself; the run chose {} on its \
+             {} part",
+            made.entries.len(),
+            own.model,
+            own.part
+        ));
+    }
     let failed = runs.iter().filter(|r| r.outline.status != RunStatus::Finished).count();
     if failed > 0 {
         out.push(format!("{} did not finish or had a step that failed", count(failed, "run")));

@@ -75,6 +75,10 @@ pub(super) fn test(runs: &[Run], entries: &[Entry], baseline: usize, metric: Met
     if wanted.len() > MOST_PAIRS {
         wanted = both(&winners);
         left = Some("only the winners of the runs are tested; compare fewer runs for all models".into());
+        if runs.len() == 1 {
+            wanted = both(&|a, b| entries[a].winner || entries[b].winner);
+            left = Some("only the run's winner is tested against the other models, which are many".into());
+        }
     }
     if wanted.len() > MOST_PAIRS {
         wanted = both(&|a, b| winners(a, b) && (a == baseline || b == baseline));
