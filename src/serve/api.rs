@@ -190,16 +190,16 @@ fn answer(app: &Shared, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
         Form::Raw => {
             let read = parse_raw(instances, &model.shape, most)?;
             some(read.rows)?;
-            app.metrics.looked_at(&model, &read.columns);
-            model.answer(read.columns, read.rows)?
+            app.answer(&model, read)?
         }
         Form::Prepared => {
             let x = parse_prepared(instances, &model.shape, most)?;
             some(x.nrows())?;
-            model.answer_prepared(&x)?
+            let answers = model.answer_prepared(&x)?;
+            app.metrics.answered(&model, &answers);
+            answers
         }
     };
-    app.metrics.answered(&model, &answers);
     let said = Said::new(&request.model, &model, &answers);
     serde_json::to_vec(&said).map_err(|_| broken())
 }

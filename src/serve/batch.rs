@@ -128,7 +128,6 @@ struct Work {
 
 impl Work {
     fn send(&self, answers: &Answers, before: usize) -> Result<(), Fault> {
-        self.app.metrics.answered(&self.model, answers);
         let text = match self.asked.format {
             Form::Csv if before == 0 => {
                 csv_header(&self.model, self.asked.proba) + &csv_rows(&self.model, answers, 0, self.asked.proba)
@@ -144,7 +143,9 @@ impl Work {
         let input = Box::new(std::io::Cursor::new(bytes));
         chunks::<Fault>(input, "the body", &self.model, dataset, &mut |chunk| {
             self.app.metrics.looked_at(&self.model, &chunk.columns);
-            self.send(&chunk.answer(&self.model)?, chunk.before)
+            let (before, answers) = (chunk.before, chunk.answer(&self.model)?);
+            self.app.metrics.answered(&self.model, &answers);
+            self.send(&answers, before)
         })
     }
 
@@ -162,8 +163,7 @@ impl Work {
                 let text = "expected one instance a line, got several on one";
                 return Err(Fault(Problem::new(StatusCode::BAD_REQUEST, text)));
             }
-            self.app.metrics.looked_at(&self.model, &read.columns);
-            self.send(&self.model.answer(read.columns, read.rows).map_err(|e| e.later(before))?, before)?;
+            self.send(&self.app.answer(&self.model, read).map_err(|e| e.later(before))?, before)?;
         }
         Ok(())
     }

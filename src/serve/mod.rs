@@ -32,7 +32,7 @@ use thiserror::Error;
 pub use catalog::{Catalog, Source};
 pub use watch::latest as latest_run;
 
-use crate::score::ScoreError;
+use crate::score::{Answers, Instances, ScoreError, ServedModel};
 use crate::store::StoreError;
 use metrics::Metrics;
 
@@ -138,6 +138,16 @@ impl App {
             catalog: catalog::Shared::new(catalog),
             config,
         })
+    }
+}
+
+impl App {
+    /// Answers raw rows, and counts them and their answers.
+    pub(crate) fn answer(&self, model: &ServedModel, read: Instances) -> Result<Answers, ScoreError> {
+        self.metrics.looked_at(model, &read.columns);
+        let answers = model.answer(read.columns, read.rows)?;
+        self.metrics.answered(model, &answers);
+        Ok(answers)
     }
 }
 

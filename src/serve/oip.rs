@@ -115,9 +115,9 @@ pub(super) async fn infer(
     must_be_json(&headers)?;
     let bytes = read(&app, &headers, body, app.config.limits.body).await?;
     tokio::task::spawn_blocking(move || {
-        let request: InferRequest = serde_json::from_slice(&bytes).map_err(|e| misread(&e))?;
+        let mut request: InferRequest = serde_json::from_slice(&bytes).map_err(|e| misread(&e))?;
         let model = served(&app.catalog.now(), &name)?;
-        let rows = instances(&model, &request.inputs, app.config.limits.rows)?;
+        let rows = instances(&model, &mut request.inputs, app.config.limits.rows)?;
         let answers = answered(&app, &model, rows)?;
         outputs(&name, &model, &answers, &request).map(json_text)
     })
@@ -128,10 +128,7 @@ pub(super) async fn infer(
 fn answered(app: &App, model: &ServedModel, rows: Vec<Json>) -> Result<Answers, Problem> {
     let text = Json::Array(rows).to_string();
     let read = parse_raw(text.as_bytes(), &model.shape, app.config.limits.rows)?;
-    app.metrics.looked_at(model, &read.columns);
-    let answers = model.answer(read.columns, read.rows)?;
-    app.metrics.answered(model, &answers);
-    Ok(answers)
+    Ok(app.answer(model, read)?)
 }
 
 /// The values of a tensor, nested or flat.
@@ -145,7 +142,7 @@ fn flat(data: Vec<Json>, out: &mut Vec<Json>) {
 }
 
 /// Tensors to instances.
-fn instances(model: &ServedModel, tensors: &[Tensor], most: usize) -> Result<Vec<Json>, Problem> {
+fn instances(model: &ServedModel, tensors: &mut [Tensor], most: usize) -> Result<Vec<Json>, Problem> {
     const TYPES: [&str; 12] =
         ["BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP32", "FP64", "BYTES"];
     let bad = |text: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text);
@@ -156,13 +153,13 @@ fn instances(model: &ServedModel, tensors: &[Tensor], most: usize) -> Result<Vec
         return Err(bad(format!("inputs: expected from 1 to {most} rows, got a tensor of {rows}")));
     }
     let mut values = Vec::with_capacity(tensors.len());
-    for tensor in tensors {
+    for tensor in &mut *tensors {
         let name: String = tensor.name.chars().take(100).collect();
         if !TYPES.contains(&tensor.datatype.as_str()) {
             return Err(bad(format!("tensor {name:?}: there is no such datatype; there are {}", TYPES.join(", "))));
         }
         let mut data = Vec::new();
-        flat(tensor.data.clone(), &mut data);
+        flat(std::mem::take(&mut tensor.data), &mut data);
         let size = tensor.shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
         if size != Some(data.len()) || tensor.shape.first() != Some(&rows) {
             return Err(bad(format!(
@@ -173,7 +170,7 @@ fn instances(model: &ServedModel, tensors: &[Tensor], most: usize) -> Result<Vec
         }
         values.push(data);
     }
-    if let ([tensor], [data]) = (tensors, values.as_slice())
+    if let ([tensor], [data]) = (&*tensors, values.as_slice())
         && tensor.shape.len() == 2
         && columns.iter().all(|c| c.name != tensor.name)
     {

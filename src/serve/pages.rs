@@ -8,8 +8,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::api::broken;
 use super::problem::Problem;
+use super::watch::brief;
 use super::{Catalog, Shared};
-use crate::record::Brief;
 use crate::report::compare::{LATEST, compare as side_by_side, compare_page, gather};
 use crate::report::run::{Material, run_page};
 use crate::report::{PageError, Templates};
@@ -58,8 +58,7 @@ pub(super) async fn compare(State(app): State<Shared>) -> Result<Response, Probl
         if let [source] = catalog.runs.as_slice() {
             // The others in the folder are nobody's business here.
             let same = |id: &String| {
-                let brief = store.read_run_file(id, "record.json").ok().and_then(|b| Brief::from_json(&b).ok());
-                *id != source.run.id && brief.is_some_and(|b| b.name == source.run.record.name)
+                *id != source.run.id && brief(store, id).is_some_and(|b| b.name == source.run.record.name)
             };
             let mut others: Vec<String> = store.run_ids().unwrap_or_default();
             others.retain(same);

@@ -38,12 +38,16 @@ fn newer(app: &Shared, refused: Option<&str>) -> Result<Option<Source>, (String,
     Source::load(&store, &id, &app.config.models).map(Some).map_err(|e| (id, e.to_string()))
 }
 
+/// What the record of a run says in short, where it can be read.
+pub(super) fn brief(store: &Store, id: &str) -> Option<Brief> {
+    Brief::from_json(&store.read_run_file(id, "record.json").ok()?).ok()
+}
+
 /// The newest finished run of an experiment.
 #[must_use]
 pub fn latest(store: &Store, name: &str) -> Option<String> {
     let ids = store.run_ids().ok()?;
     ids.into_iter().rev().find(|id| {
-        let brief = store.read_run_file(id, "record.json").ok().and_then(|bytes| Brief::from_json(&bytes).ok());
-        brief.is_some_and(|b| b.name == name && b.status == RunStatus::Finished) && !store.is_running(id)
+        brief(store, id).is_some_and(|b| b.name == name && b.status == RunStatus::Finished) && !store.is_running(id)
     })
 }
